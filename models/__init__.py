@@ -1,0 +1,1 @@
+"""What a contact is worth: features, response rates, value, lift."""

@@ -1,0 +1,1 @@
+"""What to send: contact streams, the linear program, the calendar."""

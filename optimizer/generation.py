@@ -1,0 +1,234 @@
+"""Generating streams until the linear program is solved: prices from the program, streams from the search.
+
+Dantzig and Wolfe's decomposition (Operations Research 8, 1960). At any prices, Σ customers · best
+stream + Σ price · bound is an upper bound on every plan; it meets the program's value at the optimum.
+
+Cells share a row of the program when there are more than `max_cells`: such a block's columns give every
+one of its cells a stream of its own, so the optimum stays that of the cells, however few the rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from optimizer.program import Duals, Master
+from optimizer.streams import Pricing
+
+MOST_ROUNDS = 500
+MOST_MENU = 800
+SAMPLE = 1500
+
+
+@dataclass
+class Effort:
+    """How much work a solution took."""
+
+    rounds: int = 0
+    searches: int = 0
+    columns: int = 0
+    seconds_master: float = 0.0
+    seconds_pricing: float = 0.0
+
+
+@dataclass(frozen=True)
+class LinearPlan:
+    """The linear program's optimum: `amount[n]` customers of `cell[n]` get `stream[n]`.
+
+    `bound` is proved for every plan; `value` is what the program reached. `prices` are the limits'
+    shadow prices, `block` gives the row that each live cell shares.
+    """
+
+    value: float
+    bound: float
+    prices: NDArray[np.float64]
+    cell: NDArray[np.int64]
+    stream: NDArray[np.int64]
+    amount: NDArray[np.float64]
+    block: NDArray[np.int64]
+    effort: Effort
+
+
+class Shortage(Exception):  # noqa: N818 - it is what was found
+    """The plan's limits cannot all hold; `missing` is what each limit lacks, `prices` prove it."""
+
+    def __init__(self, missing: NDArray[np.float64], prices: NDArray[np.float64]) -> None:
+        super().__init__("the plan's limits cannot all hold")
+        self.missing, self.prices = missing, prices
+
+
+@dataclass
+class _Columns:
+    """The master's columns beyond the empty streams: their block, and the stream of each member cell."""
+
+    block: list[int] = field(default_factory=list)
+    streams: list[NDArray[np.int64]] = field(default_factory=list)
+
+
+class Generation:
+    """Column generation over the live cells (those with customers) of a pricing problem."""
+
+    def __init__(
+        self, pricing: Pricing, max_cells: int, tolerance: float, progress: Callable[[str], None]
+    ) -> None:
+        self._pricing, self._tolerance, self._progress = pricing, tolerance, progress
+        self._live = np.flatnonzero(pricing.cells.customers > 0)
+        self._customers = pricing.cells.customers[self._live].astype(float)
+        self._block = share_rows(pricing, self._live, max_cells)
+        self._sizes = np.bincount(self._block, weights=self._customers)
+        self._members = np.split(
+            np.argsort(self._block, kind="stable"), np.cumsum(np.bincount(self._block))[:-1]
+        )
+        self._bounds = np.array([limit.remainder for limit in pricing.limits])
+        self._at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
+        self._master = Master(self._sizes, self._bounds, self._at_least)
+        self._columns = _Columns()
+        self._popular = np.zeros(1, dtype=np.int64)
+        self.effort = Effort()
+
+    def run(self) -> LinearPlan:
+        """Solves the linear program over all streams. Raises Shortage where limits cannot all hold."""
+        if self._at_least.any() and (self._bounds[self._at_least] > 0).any():
+            duals, bound = self._generate(shortage=True)
+            if bound < -1e-7 * max(1.0, float(self._bounds[self._at_least].max())):
+                raise Shortage(self._missing(), duals.limit)
+        duals, bound = self._generate(shortage=False)
+        return self._solution(duals, bound)
+
+    def _generate(self, shortage: bool) -> tuple[Duals, float]:
+        bound, sample = np.inf, 0
+        for _ in range(MOST_ROUNDS):
+            began = time.perf_counter()
+            duals = self._master.solve(shortage)
+            self.effort.seconds_master += time.perf_counter() - began
+            self.effort.rounds += 1
+            if shortage and duals.objective > -1e-9:
+                return duals, duals.objective
+            slack = self._tolerance * max(1.0, abs(duals.objective))
+            if bound - duals.objective <= slack:
+                break
+            began = time.perf_counter()
+            worth = self._pricing.worth(duals.limit, shortage)
+            base = float(duals.limit @ self._bounds)
+            value, stream = self._pricing.best_known(worth, self._live, self._menu())
+            hoped = self._gain(value, duals)
+            if hoped.sum() <= max(slack, 0.02 * (min(bound, 1e300) - duals.objective)):
+                some = self._sample(sample)
+                sample += 1
+                found, number = self._pricing.search(worth, self._live[some], value[some])
+                value[some] = np.maximum(found, value[some])
+                stream[some] = np.where(number >= 0, number, stream[some])
+                self.effort.searches += 1
+                if len(some) == len(self._live):
+                    bound = min(bound, float(self._customers @ value) + base)
+                elif self._gain(value, duals).sum() <= 0.02 * abs(duals.objective):
+                    sample = -1
+            self._add(value, stream, duals)
+            self.effort.seconds_pricing += time.perf_counter() - began
+            self._report(duals.objective, bound, shortage)
+        return duals, max(bound, duals.objective)
+
+    def _sample(self, turn: int) -> NDArray[np.int64]:
+        """The live cells searched this time: all, or while prices are rough some of many."""
+        if turn < 0 or len(self._live) <= 2 * SAMPLE:
+            return np.arange(len(self._live))
+        step = -(-len(self._live) // SAMPLE)
+        return np.arange(turn % step, len(self._live), step)
+
+    def _menu(self) -> NDArray[np.int64]:
+        """The streams tried on every cell: all while few, then the most used and the newest."""
+        count = len(self._pricing.book)
+        if count <= MOST_MENU:
+            return np.arange(count)
+        use = np.zeros(count)
+        use[: len(self._popular)] = self._popular
+        return np.sort(np.argsort(-use, kind="stable")[:MOST_MENU])
+
+    def _gain(self, value: NDArray[np.float64], duals: Duals) -> NDArray[np.float64]:
+        """By block: what its best column would add to the objective, at least 0."""
+        total = np.bincount(self._block, weights=self._customers * value)
+        return np.maximum(total - self._sizes * duals.block, 0.0)
+
+    def _add(self, value: NDArray[np.float64], stream: NDArray[np.int64], duals: Duals) -> None:
+        """Adds a column for every block whose streams are worth more than its row's price."""
+        gain = self._gain(value, duals)
+        chosen = np.flatnonzero(gain > 1e-10 * max(1.0, abs(duals.objective)))
+        if not len(chosen):
+            return
+        share = self._customers / self._sizes[self._block]
+        worth, use = self._pricing.value(self._live, stream), self._pricing.use(self._live, stream)
+        spread = sparse.csr_array(
+            (share, (self._block, np.arange(len(self._live)))), shape=(len(self._sizes), len(self._live))
+        )
+        by_block = (spread @ use).tocsr()[chosen]
+        self._master.add(chosen, (spread @ worth)[chosen], by_block)
+        for block in chosen.tolist():
+            self._columns.block.append(block)
+            self._columns.streams.append(stream[self._members[block]])
+        self.effort.columns += len(chosen)
+        self._popular = np.bincount(
+            stream, weights=self._customers, minlength=len(self._pricing.book)
+        ) + np.pad(0.5 * self._popular, (0, len(self._pricing.book) - len(self._popular)))
+
+    def _report(self, value: float, bound: float, shortage: bool) -> None:
+        gap = "" if np.isinf(bound) else f", gap {100 * (bound - value) / max(abs(bound), 1e-9):.3f} %"
+        what = "minimums" if shortage else "value"
+        self._progress(
+            f"{what}: round {self.effort.rounds}{gap}, {len(self._pricing.book):,} streams"
+        )
+
+    def _missing(self) -> NDArray[np.float64]:
+        """What each limit lacks at the least total shortage."""
+        cell, stream, amount = self._pairs()
+        used = self._pricing.use(cell, stream).T @ amount
+        return np.where(self._at_least, np.maximum(self._bounds - used, 0.0), 0.0)
+
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        weights = self._master.weights()
+        blocks = len(self._sizes)
+        cells, streams, amounts = [], [], []
+        for column in np.flatnonzero(weights > 1e-9).tolist():
+            own = column < blocks
+            block = column if own else self._columns.block[column - blocks]
+            members = self._members[block]
+            cells.append(self._live[members])
+            streams.append(np.zeros(len(members), dtype=np.int64) if own else self._columns.streams[column - blocks])
+            amounts.append(weights[column] * self._customers[members] / self._sizes[block])
+        if not cells:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+        pairs, place = np.unique(
+            np.column_stack([np.concatenate(cells), np.concatenate(streams)]), axis=0, return_inverse=True
+        )
+        return pairs[:, 0], pairs[:, 1], np.bincount(place.reshape(-1), weights=np.concatenate(amounts))
+
+    def _solution(self, duals: Duals, bound: float) -> LinearPlan:
+        cell, stream, amount = self._pairs()
+        return LinearPlan(
+            duals.objective, bound, duals.limit, cell, stream, amount, self._block, self.effort
+        )
+
+
+def share_rows(pricing: Pricing, live: NDArray[np.int64], max_cells: int) -> NDArray[np.int64]:
+    """The program's row of each live cell: its own while there are few, else shared by like cells.
+
+    The largest cells keep rows of their own (half of `max_cells`); the rest, in order of segment,
+    pattern and profile, are cut into runs of about equally many customers.
+    """
+    cells, count = pricing.cells, len(live)
+    if count <= max_cells:
+        return np.arange(count)
+    order = np.argsort(-cells.customers[live], kind="stable")
+    alone, rest = np.sort(order[: max_cells // 2]), np.sort(order[max_cells // 2 :])
+    block = np.empty(count, dtype=np.int64)
+    block[alone] = np.arange(len(alone))
+    rest = rest[np.lexsort((cells.profile[live][rest], cells.pattern[live][rest], cells.segment[live][rest]))]
+    runs = max_cells - len(alone)
+    before = np.cumsum(cells.customers[live][rest]) - cells.customers[live][rest]
+    run = before * runs // max(1, int(cells.customers[live][rest].sum()))
+    block[rest] = len(alone) + np.unique(run, return_inverse=True)[1]
+    return block

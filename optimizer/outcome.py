@@ -1,0 +1,145 @@
+"""The small tables of a run: streams, allocation, limits, response rates and the summary's figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from optimizer.cells import segment_order
+from optimizer.frames import frame_of
+from optimizer.limits import Limit
+from optimizer.plan_file import Plan
+from optimizer.schedule import ContactFigures, Schedule
+from optimizer.solution import Solution
+from optimizer.strategy import dated_contacts_in_words
+from optimizer.timetable import Timetable
+
+OPTIMAL_GAP = 1e-4
+
+
+def streams_table(
+    plan: Plan, timetable: Timetable, solution: Solution, schedule: Schedule, figures: ContactFigures
+) -> pd.DataFrame:
+    """streams.csv: a row a segment and stream in use, the most used first."""
+    whole, pricing = solution.whole, solution.pricing
+    cells, book = pricing.cells, pricing.book.streams
+    value = pricing.value(whole.cell, whole.stream) * whole.customers
+    used = pd.DataFrame(
+        {"g": cells.segment[whole.cell], "s": whole.stream, "customers": whole.customers, "expected_value": value}
+    )
+    totals = used.groupby(["g", "s"], as_index=False).sum()
+    options = timetable.options
+    rows = [
+        {
+            "segment": cells.segments[g],
+            "stream": schedule.labels[g, s],
+            "dated_contacts": dated_contacts_in_words(
+                [(timetable.date_of(t), options[i].campaign, options[i].channel) for t, i in book[s]]
+            ),
+            "customers": n,
+            "contacts": n * len(book[s]),
+            "expected_value": round(worth, 6),
+            "cost": round(n * sum(float(figures.cost[i]) for _, i in book[s]), 6),
+        }
+        for g, s, n, worth in totals.itertuples(index=False)
+    ]
+    columns = ["segment", "stream", "dated_contacts", "customers", "contacts", "expected_value", "cost"]
+    table = pd.DataFrame(rows, columns=columns)
+    return _by_segment(table, ["customers", "stream"], [False, True])
+
+
+def allocation_table(plan: Plan, calendar: ir.Table) -> pd.DataFrame:
+    """allocation.csv: contacts, expected responses, value and cost by segment, campaign, channel and date.
+
+    The engine counts equal contacts; sums are taken here in a fixed order, so that they do not depend on
+    how the engine cuts its work.
+    """
+    keys = ["segment", "campaign", "channel", "contact_on"]
+    figures = ["response_rate", "expected_value", "cost"]
+    alike = frame_of(calendar.group_by([*keys, *figures]).agg(contacts=calendar.count()))
+    alike = alike.sort_values([*keys, *figures], ignore_index=True)
+    sums = pd.DataFrame(
+        {
+            **{key: alike[key] for key in keys},
+            "contacts": alike.contacts,
+            "expected_responses": alike.response_rate * alike.contacts,
+            "expected_value": alike.expected_value * alike.contacts,
+            "cost": alike.cost * alike.contacts,
+        }
+    )
+    table = sums.groupby(keys, as_index=False).sum().rename(columns={"contact_on": "date"}).round(6)
+    return _by_segment(table, ["campaign", "channel", "date"], [True, True, True])
+
+
+def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
+    """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price."""
+    whole = solution.whole
+    planned = solution.pricing.use(whole.cell, whole.stream).T @ whole.customers
+    rows = []
+    for limit, own, price in zip(limits, planned, solution.linear.prices, strict=True):
+        used = round(float(own) + limit.committed, 6)
+        rows.append(
+            {
+                "limit": limit.path,
+                "bound": round(limit.bound, 6),
+                "used": used,
+                "slack": round((used - limit.bound) if limit.at_least else (limit.bound - used), 6),
+                "shadow_price": round(float(price), 9) + 0.0,
+                "price_from": np.nan,
+                "price_to": np.nan,
+            }
+        )
+    columns = ["limit", "bound", "used", "slack", "shadow_price", "price_from", "price_to"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
+    """response_rates.csv: the rates used, with what was seen of each."""
+    names = {"response_rate": "rate", "contacts": "contacts_seen", "responses": "responses_seen"}
+    columns = ["segment", "campaign", "channel", "rate", "low", "high", "contacts_seen", "responses_seen", "source"]
+    return _by_segment(rates.rename(columns=names)[columns], ["campaign", "channel"], [True, True])
+
+
+def summary_figures(
+    plan: Plan, solution: Solution, allocation: pd.DataFrame, schedule: Schedule, customers: int
+) -> dict[str, Any]:
+    """The summary's figures: value and proof, cost, contacts, customers, cells and streams."""
+    value, bound = round(float(allocation.expected_value.sum()), 6), solution.whole.bound
+    gap = max(0.0, (bound - value) / abs(bound)) if bound else 0.0
+    linear, cells = solution.linear, solution.pricing.cells
+    reached = solution.whole.customers[solution.whole.stream > 0].sum()
+    return {
+        "status": "optimal" if gap <= OPTIMAL_GAP else "feasible",
+        "expected_value": value,
+        "upper_bound": max(value, bound),
+        "gap": gap,
+        "linear_bound": linear.bound,
+        "expected_margin": value,
+        "cost": round(float(allocation.cost.sum()), 6),
+        "contacts": int(allocation.contacts.sum()),
+        "customers": customers,
+        "reached": int(reached),
+        "held_out": int(cells.keys.customers[cells.keys.held_out == 1].sum()),
+        "cells": len(linear.block),
+        "cells_sharing_a_row": solution.cells_sharing,
+        "streams": len({label for label in schedule.labels.values() if label}),
+        "streams_generated": len(solution.pricing.book) - 1,
+        "rounds": linear.effort.rounds,
+    }
+
+
+def _by_segment(table: pd.DataFrame, columns: list[str], ascending: list[bool]) -> pd.DataFrame:
+    """Sorts by segment (numbers by value) and then by the columns; labels that are numbers become numbers."""
+    rank = {label: n for n, label in enumerate(sorted(table.segment.unique(), key=segment_order))}
+    order = table.assign(rank=table.segment.map(rank))
+    order = order.sort_values(["rank", *columns], ascending=[True, *ascending], ignore_index=True)
+    return with_labels(order.drop(columns="rank"))
+
+
+def with_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Segment labels that are all whole numbers as numbers, others as text."""
+    whole = table.segment.map(lambda label: str(label).lstrip("-").isdigit()).all()
+    return table.assign(segment=table.segment.astype("int64")) if whole and len(table) else table

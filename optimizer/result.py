@@ -1,0 +1,88 @@
+"""A solved plan: its tables for notebooks, and the files of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from optimizer.exports import write_csv
+from optimizer.frames import frame_of
+from optimizer.plan_file import Plan
+from optimizer.report import render
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a plan comes to; tables and columns are those of the run folder's files.
+
+    The customer tables stay in the engine (`calendar_table`, `control_table`, `assignments_table`);
+    `calendar`, `control` and `assignments` bring them over as DataFrames.
+    """
+
+    plan: Plan
+    summary: dict[str, Any]
+    segments: pd.DataFrame
+    streams: pd.DataFrame
+    allocation: pd.DataFrame
+    limits: pd.DataFrame
+    response_rates: pd.DataFrame
+    calendar_table: ir.Table
+    control_table: ir.Table
+    assignments_table: ir.Table
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def calendar(self) -> pd.DataFrame:
+        """Every planned contact, by date and customer."""
+        return frame_of(self.calendar_table)
+
+    @cached_property
+    def control(self) -> pd.DataFrame:
+        """The contacts that held-out customers would have had."""
+        return frame_of(self.control_table)
+
+    @cached_property
+    def assignments(self) -> pd.DataFrame:
+        """Every customer's segment and stream."""
+        return frame_of(self.assignments_table)
+
+    def write(self, folder: Path) -> None:
+        """Writes the files of a run into an existing, empty folder."""
+        self.calendar_table.to_parquet(folder / "calendar.parquet")
+        self.control_table.to_parquet(folder / "control.parquet")
+        self.assignments_table.to_parquet(folder / "assignments.parquet")
+        for name in ("segments", "streams", "allocation", "response_rates", "limits"):
+            table: pd.DataFrame = getattr(self, name)
+            _neutralised(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        summary = json.dumps(self.summary, indent=2, ensure_ascii=False, default=str)
+        (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
+        (folder / "report.html").write_text(render(self), encoding="utf-8")
+        period = self.plan.period
+        write_csv(
+            self.calendar_table,
+            self.control_table,
+            folder / "exports",
+            name=self.plan.name,
+            start=period.start,
+            days=period.days,
+        )
+
+
+def _neutralised(table: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    safe = table.copy()
+    for name in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            safe[name] = [
+                f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+                for cell in safe[name]
+            ]
+    return safe

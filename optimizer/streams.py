@@ -1,0 +1,205 @@
+"""Streams: dated series of contacts one customer may have, what they bring, and what they use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import get_num_threads
+from numpy.typing import NDArray
+from scipy import sparse
+
+from optimizer import stream_search as compiled
+from optimizer.cells import Cells
+from optimizer.limits import Limit
+from optimizer.rules import ContactRules
+from optimizer.stream_graph import StreamGraph
+from optimizer.timetable import Timetable
+
+Stream = tuple[tuple[int, int], ...]
+"""(send day, option) pairs in order; the empty stream is ()."""
+
+
+class StreamBook:
+    """The streams known so far, numbered in the order they were found; number 0 is the empty stream."""
+
+    def __init__(self) -> None:
+        self._number: dict[Stream, int] = {(): 0}
+        self.streams: list[Stream] = [()]
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    def add(self, stream: Stream) -> int:
+        """The stream's number; a new one is added."""
+        number = self._number.setdefault(stream, len(self.streams))
+        if number == len(self.streams):
+            self.streams.append(stream)
+        return number
+
+    def add_paths(self, paths: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The numbers of streams given as rows of options by send day (-1: none)."""
+        distinct, inverse = np.unique(paths, axis=0, return_inverse=True)
+        numbers = [
+            self.add(tuple((t, int(i)) for t, i in enumerate(path) if i >= 0)) for path in distinct.tolist()
+        ]
+        return np.array(numbers, dtype=np.int64)[inverse.reshape(-1)]
+
+    def arrays(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The chosen streams' contacts as rows, and where each stream begins."""
+        chosen = [self.streams[number] for number in numbers]
+        rows = np.array([pair for stream in chosen for pair in stream], dtype=np.int32).reshape(-1, 2)
+        begin = np.cumsum([0, *(len(stream) for stream in chosen)], dtype=np.int32)
+        return rows, begin
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a contact brings: gain[g, i] times the fatigue factor, less charge[i], in segment g."""
+
+    gain: NDArray[np.float64]
+    charge: NDArray[np.float64]
+
+
+class Pricing:
+    """Finds the best streams of cells at the limits' prices."""
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        rules: ContactRules,
+        graph: StreamGraph,
+        cells: Cells,
+        limits: Sequence[Limit],
+        objective: Objective,
+    ) -> None:
+        self.cells, self.limits, self.objective = cells, tuple(limits), objective
+        self.days, self.options = timetable.sendable.shape
+        self._reach = [r for r, limit in enumerate(self.limits) if limit.customers]
+        self._additive = [r for r, limit in enumerate(self.limits) if not limit.customers]
+        self._use = np.array([self.limits[r].use for r in self._additive]).reshape(-1, self.days, self.options)
+        self._counts = np.array([self.limits[r].segments for r in self._additive], dtype=bool).reshape(
+            -1, len(cells.segments)
+        )
+        self._ground = self._make_ground(timetable, rules, graph)
+        self._memory = np.zeros((len(cells), max(1, graph.once_count)), dtype=bool)
+        self.book = StreamBook()
+
+    def _make_ground(
+        self, timetable: Timetable, rules: ContactRules, graph: StreamGraph
+    ) -> compiled.Ground:
+        cells, options, leeway = self.cells, timetable.options, self.cells.leeway
+        most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
+        span = timetable.days[-1] - timetable.days[0] if timetable.days else 0
+        lasting = rules.fatigue_keep < 1 and span <= rules.fatigue_days
+        reach = np.array([self.limits[r].use.any(axis=0) for r in self._reach], dtype=bool)
+        return compiled.Ground(
+            graph.kind,
+            graph.after,
+            graph.skip,
+            graph.fatigue,
+            graph.ready,
+            graph.counted,
+            graph.most_more,
+            graph.least_fatigue,
+            graph.once,
+            cells.segment,
+            cells.pattern,
+            cells.profile,
+            cells.allowed,
+            leeway.open,
+            leeway.used,
+            leeway.fatigue,
+            leeway.ready,
+            _table([[cap.binds(option) for option in options] for cap in graph.shared_caps], len(options)),
+            np.array([cap.contacts for cap in graph.shared_caps], dtype=np.int64),
+            _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
+            _table([[rule.names(option) for option in options] for rule in rules.only_after], len(options)).any(
+                axis=0
+            ),
+            rules.fatigue_keep ** np.arange(most_fatigue + compiled.MOST_FATIGUE + 1),
+            reach.reshape(-1, len(options)),
+            lasting,
+        )
+
+    def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> compiled.Worth:
+        """What contacts are worth at the prices; with `shortage` only towards what is missing."""
+        segments = len(self.cells.segments)
+        additive, reach = prices[self._additive], prices[self._reach]
+        charge = np.empty((segments, self.days, self.options))
+        bonus = np.zeros((segments, len(self._reach)))
+        for g in range(segments):
+            charge[g] = np.einsum("r,rti->ti", np.where(self._counts[:, g], additive, 0.0), self._use)
+            charge[g] += 0.0 if shortage else self.objective.charge
+            for b, r in enumerate(self._reach):
+                bonus[g, b] = -reach[b] if self.limits[r].segments[g] else 0.0
+        gain = np.zeros_like(self.objective.gain) if shortage else self.objective.gain
+        return compiled.Worth(gain, charge, bonus)
+
+    def best_known(
+        self, worth: compiled.Worth, cells: NDArray[np.int64], menu: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """For each cell the best stream of the menu (numbers) at the prices: worth and number."""
+        rows, begin = self.book.arrays(menu)
+        value, which = np.empty(len(cells)), np.empty(len(cells), dtype=np.int64)
+        compiled.best_known(self._ground, worth, cells, rows, begin, value, which)
+        return value, menu[which]
+
+    def search(
+        self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """For each cell its best stream of all at the prices: worth and number.
+
+        Where no stream is worth more than `floor` the answer is the floor and -1.
+        """
+        value, path = np.empty(len(cells)), compiled.empty_paths(len(cells), self.days)
+        memory = self._memory[cells]
+        compiled.search(self._ground, worth, cells, floor, memory, value, path, get_num_threads())
+        self._memory[cells] = memory
+        better = value > floor
+        number = np.full(len(cells), -1, dtype=np.int64)
+        number[better] = self.book.add_paths(path[better])
+        return value, number
+
+    def above(
+        self, worth: compiled.Worth, cell: int, floor: float, most: int, most_steps: int
+    ) -> tuple[NDArray[np.int64] | None, int]:
+        """The numbers of all streams of a cell worth at least `floor`, and the steps taken to find them.
+
+        None if there are more than `most`, or if finding them takes more than `most_steps`.
+        """
+        found, paths, steps = compiled.streams_above(self._ground, worth, cell, floor, most, most_steps)
+        return (None if found < 0 else self.book.add_paths(paths[:found])), steps
+
+    def value(
+        self, cells: NDArray[np.int64], streams: NDArray[np.int64], worth: compiled.Worth | None = None
+    ) -> NDArray[np.float64]:
+        """The objective's value of a stream in a cell (-inf where it may not have it), pair by pair."""
+        worth = self.worth(np.zeros(len(self.limits))) if worth is None else worth
+        numbers, place = np.unique(streams, return_inverse=True)
+        rows, begin = self.book.arrays(numbers)
+        value = np.empty(len(cells))
+        compiled.worth_of(self._ground, worth, cells, place.reshape(-1), rows, begin, value)
+        return value
+
+    def use(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> sparse.csr_array:
+        """What one customer of a cell with a stream uses of every limit, pair by pair."""
+        numbers, place = np.unique(streams, return_inverse=True)
+        by_stream = np.array([self._stream_use(self.book.streams[number]) for number in numbers])
+        counts = np.array([limit.segments for limit in self.limits], dtype=bool).reshape(
+            len(self.limits), len(self.cells.segments)
+        )
+        by_stream = by_stream.reshape(len(numbers), len(self.limits))
+        return sparse.csr_array(by_stream[place.reshape(-1)] * counts.T[self.cells.segment[cells]])
+
+    def _stream_use(self, stream: Stream) -> NDArray[np.float64]:
+        use = np.zeros(len(self.limits))
+        for t, i in stream:
+            use[self._additive] += self._use[:, t, i]
+            use[self._reach] = np.maximum(use[self._reach], [self.limits[r].use[t, i] for r in self._reach])
+        return use
+
+
+def _table(rows: list[list[bool]], width: int) -> NDArray[np.bool_]:
+    return np.array(rows, dtype=bool).reshape(len(rows), width)

@@ -1,0 +1,102 @@
+"""From checks to faults: counting what they find in one pass, and comparing tables with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from optimizer.faults import Fault
+from optimizer.plan_values import nearest
+from optimizer.table_checks import RowCheck
+from optimizer.table_schema import UNREAD, TableSchema
+
+if TYPE_CHECKING:
+    from optimizer.plan_file import Plan
+
+
+def count_checks(rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
+    """Count in one pass what each check finds, the rows, and their checksum.
+
+    The checksum is the sum, modulo 2^64, of a hash of each row with its columns in alphabetical order.
+    """
+    content = sorted(name for name in rows.columns if name != UNREAD)
+    digest = ibis.struct({name: rows[name] for name in content}).hash()
+    counts = rows.aggregate(
+        **{f"check{number}": check.broken.sum().fill_null(0) for number, check in enumerate(checks)},
+        rows=rows.count(),
+        low=(digest & 0xFFFFFFFF).sum().fill_null(0),
+        high=((digest >> 32) & 0xFFFFFFFF).sum().fill_null(0),
+    )
+    found = counts.to_pyarrow().to_pylist()[0]
+    checksum = (found["low"] + (found["high"] << 32)) % (1 << 64)
+    return [found[f"check{number}"] for number in range(len(checks))], found["rows"], f"{checksum:016x}"
+
+
+def fault_of(check: RowCheck, count: int, rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Fault:
+    """Return the fault of a check that found `count` rows."""
+    broken = rows.filter(check.broken)
+    remedy = check.remedy
+    if check.known:
+        remedy = f"{_likely(broken, check)}{remedy} Known: {', '.join(check.known)}."
+    keys = first_keys(broken, schema.key, integer_ids)
+    return Fault(schema.name, check.column, check.rule, remedy, count, keys)
+
+
+def repeated_keys(rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Iterator[Fault]:
+    """Two rows alike where each key may stand once: customers, response_rates."""
+    key = list(schema.key)
+    groups = rows.group_by(key).agg(times=rows.count())
+    groups = groups.filter(groups.times > 1, *(groups[name].notnull() for name in key))
+    count = int(groups.times.sum().fill_null(0).to_pyarrow().as_py())
+    if count:
+        keys = first_keys(groups, schema.key, integer_ids)
+        yield Fault(schema.name, ", ".join(key), "is not unique", "Keep one row of each.", count, keys)
+
+
+def strangers(rows: ir.Table, customers: ir.Table, schema: TableSchema, integer_ids: bool) -> Fault | None:
+    """Rows of people who are not in the customers table."""
+    unknown = rows.filter(rows.customer_id.notnull()).anti_join(customers, "customer_id")
+    count = int(unknown.count().to_pyarrow().as_py())
+    if not count:
+        return None
+    keys = first_keys(unknown, schema.key, integer_ids)
+    remedy = "Add these customers or take the rows out; ids are compared as text."
+    return Fault(schema.name, "customer_id", "is not in customers", remedy, count, keys)
+
+
+def empty_segments(plan: Plan, customers: ir.Table) -> Iterator[str]:
+    """Segments of your own that the plan names and no customer has: a warning, for customers migrate."""
+    if plan.segments.column is None:
+        return
+    rows = customers.select("segment").distinct().order_by("segment").limit(1000).to_pyarrow().to_pylist()
+    found = {str(row["segment"]) for row in rows}
+    named = [(f"campaigns.{name}.segments", campaign.segments) for name, campaign in plan.campaigns.items()]
+    named += [(f"reach[{number}].segments", reach.segments) for number, reach in enumerate(plan.reach)]
+    for where, segments in named:
+        for label in segments or ():
+            if label not in found:
+                yield f"{where}: no customer has {label!r} in the column {plan.segments.column!r}."
+
+
+def first_keys(rows: ir.Table, key: tuple[str, ...], integer_ids: bool) -> tuple[str, ...]:
+    """Return the first five distinct keys, sorted by value if the ids are integers, else by their bytes."""
+    keys = rows.select(*key).distinct()
+    order = [keys[name] for name in key]
+    if key == ("customer_id",):
+        keys = keys.filter(keys.customer_id.notnull())
+        order = [keys.customer_id.try_cast("int64"), keys.customer_id] if integer_ids else [keys.customer_id]
+    found = keys.order_by(order).limit(5).to_pyarrow().to_pylist()
+    return tuple(" / ".join(str(row[name] or "") for name in key) for row in found)
+
+
+def _likely(broken: ir.Table, check: RowCheck) -> str:
+    """Ask whether known words were meant. Words that resemble none are not quoted: they could be anything."""
+    words = broken.select(word=broken[check.column]).distinct().order_by("word").limit(100)
+    pairs = [
+        (str(row["word"]), nearest(str(row["word"]), check.known)) for row in words.to_pyarrow().to_pylist()
+    ]
+    near = [f"{word!r} (did you mean {known!r}?)" for word, known in pairs if known][:5]
+    return f"Found {', '.join(near)}. " if near else ""

@@ -1,0 +1,137 @@
+"""From a table's files to typed rows in the engine, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from optimizer.faults import BadInput, Fault
+from optimizer.plan_values import nearest, suggestion
+from optimizer.table_cells import blank_to_null, can_be, number_columns, read_cell
+from optimizer.table_files import find_files, read_files, reading
+from optimizer.table_schema import DTYPES, UNREAD, Column, TableSchema
+
+if TYPE_CHECKING:
+    from optimizer.plan_file import Plan
+
+
+@dataclass(frozen=True)
+class ReadTable:
+    """A table as it was read: typed `rows` of the columns given and UNREAD, not checked yet."""
+
+    schema: TableSchema
+    source: str
+    rows: ir.Table
+    integer_ids: bool
+    warnings: tuple[str, ...]
+
+
+def read_table(connection: Backend, schema: TableSchema, source: str, plan: Plan) -> ReadTable:
+    """Read the files of `source` into the engine, as the schema says.
+
+    Raises BadInput when a file is missing or unreadable, or a column is missing or of no use.
+    """
+    files = find_files(plan.folder, schema.name, source)
+    raw = read_files(connection, schema.name, files)
+    _check_columns(raw, schema)
+    with reading(schema.name, source):
+        rows = connection.create_table(schema.name, _typed(raw, schema, plan))
+    if schema.open_ended and files[0].suffix.lower() == ".csv":
+        rows = _with_numbers(connection, rows, schema)
+    integer_ids = "customer_id" in raw.columns and raw.customer_id.type().is_integer()
+    return ReadTable(schema, source, rows, integer_ids, tuple(_unused_columns(raw, schema)))
+
+
+def _check_columns(raw: ir.Table, schema: TableSchema) -> None:
+    """Raise BadInput for columns that are missing, of an impossible type, or not supported yet."""
+    faults = list(_misspelt_columns(raw, schema))
+    for column in schema.columns:
+        name = column.given_as
+        if name in raw.columns:
+            dtype = raw[name].type()
+            if not can_be(column.kind, dtype):
+                remedy = f"Save it as {DTYPES[column.kind]}."
+                faults.append(Fault(schema.name, name, f"has the type {dtype}", remedy))
+        elif column.needed:
+            unused = [given for given in raw.columns if given not in {c.given_as for c in schema.columns}]
+            near = nearest(name, unused)
+            remedy = f"Did you mean {near!r}? Rename it." if near else "Add the column."
+            faults.append(Fault(schema.name, name, "is missing", remedy))
+    if schema.open_ended and "max_contacts" in raw.columns:
+        rule = "is not supported yet"
+        faults.append(Fault(schema.name, "max_contacts", rule, "Take the column out for now."))
+    if faults:
+        raise BadInput(faults)
+
+
+def _misspelt_columns(raw: ir.Table, schema: TableSchema) -> Iterator[Fault]:
+    """Optional columns in capitals: surely meant, and to the engine the same name as the column itself."""
+    for column in schema.columns:
+        for name in raw.columns:
+            alike = name != column.name and name.lower() == column.name and name != column.given_as
+            if alike and not (column.needed and not column.source):
+                rule = "is written in capitals"
+                yield Fault(schema.name, name, rule, f"Rename it to {column.name!r}.")
+
+
+def _unused_columns(raw: ir.Table, schema: TableSchema) -> Iterator[str]:
+    """Columns that nothing reads: in tables of fixed columns, and a segment column that gives way."""
+    known = [column.given_as for column in schema.columns]
+    for name in raw.columns:
+        if name in known or (schema.open_ended and name != "segment"):
+            continue
+        words = suggestion(name, known) if not schema.open_ended else "segments.column names another."
+        yield f"{schema.name}: the column {name!r} is not used. {words}"
+
+
+def completed(rows: ir.Table, schema: TableSchema) -> ir.Table:
+    """Return a table with all columns of its schema: absent ones are added here and take no room."""
+    values: dict[str, ir.Value] = {}
+    for column in schema.columns:
+        if column.name in rows.columns:
+            values[column.name] = rows[column.name]
+        else:
+            values[column.name] = _filled(ibis.null(DTYPES[column.kind]), column, values)
+    return rows.select(**values, **{name: rows[name] for name in rows.columns if name not in values})
+
+
+def _typed(raw: ir.Table, schema: TableSchema, plan: Plan) -> ir.Table:
+    """Return the schema's columns that are given, with their types, then UNREAD, then further columns."""
+    values: dict[str, ir.Value] = {}
+    unread = ibis.literal(0, "int32")
+    for number, column in enumerate(schema.columns):
+        if column.given_as in raw.columns:
+            cell = blank_to_null(raw[column.given_as])
+            value = read_cell(cell, column.kind, plan.data.timezone)
+            bad = value.isnull() & cell.notnull() if column.kind != "word" else ibis.literal(False)
+            unread = unread | bad.ifelse(1 << number, 0).cast("int32")
+            values[column.name] = _filled(value.cast(DTYPES[column.kind]), column, values)
+    values[UNREAD] = unread
+    if schema.open_ended:
+        further = [name for name in raw.columns if name.lower() not in schema.dtypes]
+        values |= {name: blank_to_null(raw[name]) for name in further}
+    return raw.select(**values)
+
+
+def _filled(value: ir.Value, column: Column, values: dict[str, ir.Value]) -> ir.Value:
+    """Fill in a column's default; a history that dates a response, but does not tell of it, has one."""
+    if column.name == "responded" and "responded_on" in values:
+        return value.fill_null(values["responded_on"].notnull().cast("int8"))
+    return value if column.default is None else value.fill_null(ibis.literal(column.default, "int8"))
+
+
+def _with_numbers(connection: Backend, rows: ir.Table, schema: TableSchema) -> ir.Table:
+    """Turn further columns from CSV into numbers where every cell is one."""
+    further = [name for name in rows.columns if name not in schema.dtypes and name != UNREAD]
+    kinds = number_columns(rows, further)
+    if not kinds:
+        return rows
+    cast = rows.mutate(**{name: rows[name].cast(kind) for name, kind in kinds.items()})
+    typed = connection.create_table(f"{schema.name} with numbers", cast)
+    connection.drop_table(schema.name)
+    return typed

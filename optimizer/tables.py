@@ -1,0 +1,194 @@
+"""The customers' tables: read once into one engine, checked, and told apart by name."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from optimizer.audience import check_audiences
+from optimizer.faults import BadInput, Fault
+from optimizer.table_checks import row_checks
+from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
+from optimizer.table_rows import ReadTable, completed, read_table
+from optimizer.table_schema import SCHEMAS, UNREAD, TableSchema, schemas
+
+if TYPE_CHECKING:
+    from optimizer.plan_file import Plan
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of a plan on one in-process connection; a table that is not given is empty.
+
+    `integer_ids` says that the customers' ids came as whole numbers (they are text in here), `inputs`
+    holds for each table given its file, number of rows and checksum. Checksums do not depend on the
+    rows' order; they compare under one version of the engine.
+    """
+
+    connection: Backend
+    customers: ir.Table
+    permissions: ir.Table
+    contact_history: ir.Table
+    commitments: ir.Table
+    transactions: ir.Table
+    restrictions: ir.Table
+    response_rates: ir.Table
+    integer_ids: bool
+    warnings: tuple[str, ...]
+    inputs: dict[str, dict[str, Any]]
+
+    def as_of(self, day: date) -> Tables:
+        """Return the tables as they were known on the morning of `day`.
+
+        Contacts and transactions dated on or after it are left out, and responses on or after it are
+        none yet (responded 0, revenue and margin 0). The warnings say how many.
+        """
+        history, transactions = self.contact_history, self.transactions
+        kept = history.contacted_on < day
+        late = (history.responded_on >= day).fill_null(ibis.literal(False))
+        counted = history.aggregate(
+            later=(~kept).sum().fill_null(0), late=(kept & late).sum().fill_null(0)
+        ).to_pyarrow()
+        later_sales = (transactions.transacted_on >= day).sum().fill_null(0).to_pyarrow().as_py()
+        told = (
+            (counted["later"][0].as_py(), f"contact_history: {{}} contacted on or after {day}, left out."),
+            (
+                counted["late"][0].as_py(),
+                f"contact_history: {{}} responded on or after {day}, not counted yet.",
+            ),
+            (later_sales, f"transactions: {{}} dated on or after {day}, left out."),
+        )
+        nothing = ibis.literal(0.0)
+        known = history.filter(kept).mutate(
+            responded=late.ifelse(ibis.literal(0, "int8"), history.responded),
+            responded_on=late.ifelse(ibis.null("date"), history.responded_on),
+            revenue=late.ifelse(nothing, history.revenue),
+            margin=late.ifelse(nothing, history.margin),
+        )
+        return replace(
+            self,
+            contact_history=known,
+            transactions=transactions.filter(transactions.transacted_on < day),
+            warnings=(*self.warnings, *(words.format(_rows(count)) for count, words in told if count)),
+        )
+
+
+@dataclass
+class _Opening:
+    """What is known while the tables are opened one after the other."""
+
+    plan: Plan
+    connection: Backend
+    rows: dict[str, ir.Table] = field(default_factory=dict)
+    integer_ids: bool = False
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def open_tables(plan: Plan) -> Tables:
+    """Read and check all tables of a plan.
+
+    Raises BadInput with the faults of all tables, and of audiences that do not fit the customers.
+    Contacts and transactions of people who are not customers (any more) are left out with a warning;
+    in the other tables they are faults.
+    """
+    spill = Path(tempfile.gettempdir()) / f"contactplan-{uuid4().hex}"  # the engine makes and removes it
+    opening = _Opening(plan, ibis.duckdb.connect(temp_directory=str(spill)))
+    for schema in schemas(plan.segments.column):
+        source: str | None = getattr(plan.data, schema.name)
+        if source is None:
+            continue
+        try:
+            _check(opening, read_table(opening.connection, schema, source, plan))
+        except BadInput as bad:
+            opening.faults.extend(bad.faults)
+    if opening.faults:
+        opening.connection.disconnect()
+        raise BadInput(opening.faults)
+    return _opened(opening)
+
+
+def _opened(opening: _Opening) -> Tables:
+    """Put the tables together; those not given are empty ones."""
+    for schema in SCHEMAS:
+        if schema.name not in opening.rows:
+            dtypes = ibis.schema(schema.dtypes)
+            opening.rows[schema.name] = opening.connection.create_table(schema.name, schema=dtypes)
+    file = opening.plan.folder / "plan.yaml"
+    if file.is_file():
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        opening.inputs["plan"] = {"file": file.name, "sha256": digest}
+    return Tables(
+        connection=opening.connection,
+        integer_ids=opening.integer_ids,
+        warnings=tuple(opening.warnings),
+        inputs=opening.inputs,
+        **opening.rows,
+    )
+
+
+def _check(opening: _Opening, read: ReadTable) -> None:
+    """Check a table, note what is found, and keep its rows for the tables that follow."""
+    schema, plan = read.schema, opening.plan
+    opening.warnings.extend(read.warnings)
+    if schema.name == "customers":
+        opening.integer_ids = read.integer_ids
+    whole = completed(read.rows, schema)
+    checks = row_checks(whole, schema, plan)
+    counts, number, checksum = count_checks(whole, checks)
+    opening.inputs[schema.name] = {"file": read.source, "rows": number, "checksum": checksum}
+    for check, count in zip(checks, counts, strict=True):
+        if count:
+            fault = fault_of(check, count, whole, schema, opening.integer_ids)
+            if check.warns:
+                opening.warnings.append(str(fault))
+            else:
+                opening.faults.append(fault)
+    if not number and schema.if_empty:
+        opening.faults.append(Fault(schema.name, "", "is empty", schema.if_empty))
+        return  # comparing with it would find fault with everything else
+    if not number:
+        opening.warnings.append(f"{schema.name}: the table is empty.")
+    if schema.unique:
+        opening.faults.extend(repeated_keys(whole, schema, opening.integer_ids))
+    kept = completed(_of_customers(opening, schema, read.rows), schema).drop(UNREAD)
+    if schema.name == "customers":
+        opening.faults.extend(check_audiences(plan, dict(kept.schema())))
+        opening.warnings.extend(empty_segments(plan, kept))
+    opening.rows[schema.name] = kept
+
+
+def _of_customers(opening: _Opening, schema: TableSchema, rows: ir.Table) -> ir.Table:
+    """Compare a table with the customers: note strangers, or leave them out."""
+    customers = opening.rows.get("customers")
+    if schema.strangers is None or customers is None:
+        return rows
+    unknown = strangers(rows, customers, schema, opening.integer_ids)
+    if unknown is None:
+        return rows
+    if schema.strangers == "fault":
+        opening.faults.append(unknown)
+        return rows
+    opening.warnings.append(
+        f"{schema.name}: {_rows(unknown.rows)} of people who are not in customers (former ones, as a rule), "
+        "left out."
+    )
+    kept = opening.connection.create_table(
+        f"{schema.name} of customers", rows.semi_join(customers, "customer_id")
+    )
+    opening.connection.drop_table(schema.name)
+    return kept
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"

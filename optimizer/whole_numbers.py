@@ -1,0 +1,170 @@
+"""From fractions of cells to whole customers, exactly.
+
+The same program in whole numbers is solved first over the few cells that the linear program splits,
+then over all streams known; last, streams whose reduced cost lies inside the remaining gap are added:
+no other stream can be part of a better plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.generation import LinearPlan
+from optimizer.program import WholeNumbers, solve_whole
+from optimizer.streams import Pricing
+
+MOST_COLUMNS = 60_000
+MOST_CLOSING = 20_000
+MOST_STEPS = 20_000_000
+MOST_NODES = 5_000
+CLOSE = 1e-4
+
+
+@dataclass(frozen=True)
+class WholePlan:
+    """`customers[n]` customers of `cell[n]` get `stream[n]`; `bound` is proved for every plan."""
+
+    value: float
+    bound: float
+    cell: NDArray[np.int64]
+    stream: NDArray[np.int64]
+    customers: NDArray[np.int64]
+
+
+class OnlyWholeNumbers(Exception):  # noqa: N818 - named for what the user sees
+    """The limits could hold with fractions of customers, but not with whole ones."""
+
+
+@dataclass(frozen=True)
+class _Columns:
+    cell: NDArray[np.int64]
+    stream: NDArray[np.int64]
+
+    def with_more(self, cell: NDArray[np.int64], stream: NDArray[np.int64]) -> _Columns:
+        pairs = np.unique(
+            np.column_stack([np.append(self.cell, cell), np.append(self.stream, stream)]), axis=0
+        )
+        return _Columns(pairs[:, 0], pairs[:, 1])
+
+
+def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
+    """The best plan in whole numbers. Raises OnlyWholeNumbers where there is none."""
+    live = np.flatnonzero(pricing.cells.customers > 0)
+    split = _split_cells(pricing, linear)
+    first = _columns(linear, split).with_more(split, np.zeros(len(split), dtype=np.int64))
+    best = _solve(pricing, linear, first, split)
+    if _close(best, linear.bound):
+        return _plan(best, linear.bound)
+    every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
+    if len(every.cell) <= MOST_COLUMNS:
+        best = _better(best, _solve(pricing, linear, every, live))
+    if _close(best, linear.bound):
+        return _plan(best, linear.bound)
+    return _closed(pricing, linear, every, live, best)
+
+
+@dataclass(frozen=True)
+class _Found:
+    columns: _Columns
+    customers: NDArray[np.int64]
+    value: float
+    bound: float
+
+
+def _close(found: _Found | None, bound: float) -> bool:
+    return found is not None and bound - found.value <= CLOSE * abs(bound)
+
+
+def _better(one: _Found | None, other: _Found | None) -> _Found | None:
+    if one is None or (other is not None and other.value > one.value):
+        return other
+    return one
+
+
+def _plan(found: _Found | None, bound: float) -> WholePlan:
+    if found is None:
+        raise OnlyWholeNumbers
+    used = found.customers > 0
+    return WholePlan(
+        found.value,
+        max(bound, found.value),
+        found.columns.cell[used],
+        found.columns.stream[used],
+        found.customers[used],
+    )
+
+
+def _columns(linear: LinearPlan, cells: NDArray[np.int64]) -> _Columns:
+    inside = np.isin(linear.cell, cells)
+    return _Columns(linear.cell[inside], linear.stream[inside])
+
+
+def _split_cells(pricing: Pricing, linear: LinearPlan) -> NDArray[np.int64]:
+    """The cells of which the linear program gives a stream to a fraction of a customer."""
+    split = np.abs(linear.amount - np.rint(linear.amount)) > 1e-6
+    return np.unique(linear.cell[split])
+
+
+def _solve(
+    pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArray[np.int64]
+) -> _Found | None:
+    """Whole numbers over the columns of the free cells; the others keep what the linear program says."""
+    fixed = ~np.isin(linear.cell, free)
+    kept = _Columns(linear.cell[fixed], linear.stream[fixed])
+    kept_customers = np.rint(linear.amount[fixed]).astype(np.int64)
+    bounds = np.array([limit.remainder for limit in pricing.limits])
+    at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
+    value = float(pricing.value(kept.cell, kept.stream) @ kept_customers)
+    left = bounds - pricing.use(kept.cell, kept.stream).T @ kept_customers
+    # What the fixed cells use beyond a limit is the solver's rounding, not a breach.
+    left = np.where(at_least | (np.abs(left) > 1e-6 * np.maximum(1.0, bounds)), left, np.maximum(left, 0.0))
+    if len(columns.cell) == 0:
+        return _Found(kept, kept_customers, value, linear.bound)
+    group = np.searchsorted(free, columns.cell)
+    solved: WholeNumbers | None = solve_whole(
+        group,
+        pricing.cells.customers[free],
+        pricing.value(columns.cell, columns.stream),
+        pricing.use(columns.cell, columns.stream),
+        left,
+        at_least,
+        gap=0.1 * CLOSE * abs(linear.bound),
+        most_nodes=MOST_NODES,
+    )
+    if solved is None:
+        return None
+    everything = _Columns(np.append(kept.cell, columns.cell), np.append(kept.stream, columns.stream))
+    customers = np.append(kept_customers, solved.counts)
+    return _Found(everything, customers, value + solved.value, value + solved.bound)
+
+
+def _closed(
+    pricing: Pricing,
+    linear: LinearPlan,
+    known: _Columns,
+    live: NDArray[np.int64],
+    best: _Found | None,
+) -> WholePlan:
+    """Adds every stream that a better plan could hold, and proves the best of them best.
+
+    A customer with a stream of reduced cost d costs a plan at least d against the linear bound, so
+    streams of reduced cost above the gap are in no better plan (Nemhauser and Wolsey 1988, II.5.1).
+    """
+    worth = pricing.worth(linear.prices)
+    top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
+    gap = np.inf if best is None else linear.bound - best.value
+    columns, room, steps = known, MOST_CLOSING, MOST_STEPS
+    for n, cell in enumerate(live.tolist()):
+        floor = top[n] - gap * (1 + 1e-9) - 1e-9
+        more, taken = pricing.above(worth, cell, floor, room, steps)
+        if more is None:
+            return _plan(best, linear.bound)
+        room, steps = room - len(more), steps - taken
+        columns = columns.with_more(np.full(len(more), cell), more)
+    found = _better(best, _solve(pricing, linear, columns, live))
+    if found is None:
+        raise OnlyWholeNumbers
+    return _plan(found, min(linear.bound, max(found.bound, found.value)))
