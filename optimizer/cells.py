@@ -87,9 +87,10 @@ def make_cells(
     )
 
 
-def segment_order(label: str) -> tuple[int, int, str]:
+def segment_order(label: object) -> tuple[int, int, str]:
     """Whole numbers by value, then texts."""
-    return (0, int(label), "") if label.lstrip("-").isdigit() else (1, 0, label)
+    text = str(label)
+    return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)
 
 
 def _factorised(column: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:

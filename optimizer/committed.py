@@ -53,7 +53,10 @@ def _completed(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
     cost = rows.channel.map(each).fillna(0.0).astype(float) + rows.campaign.map(extra).fillna(0.0).astype(float)
     return (
         rows.assign(
-            business_unit=rows.business_unit.fillna(rows.campaign.map(units)),
+            business_unit=[
+                units.get(name) if pd.isna(unit) else unit
+                for unit, name in zip(rows.business_unit, rows.campaign, strict=True)
+            ],
             cost=rows.cost.astype(float).fillna(cost),
         )[COLUMNS]
         .sort_values(COLUMNS, ignore_index=True)

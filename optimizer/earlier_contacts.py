@@ -182,7 +182,7 @@ class EarlierEffects:
     def _doubles(self, has: sparse.csr_array) -> NDArray[np.bool_]:
         """Where the very contact (date, channel, campaign) is already promised."""
         today = (self._timetable.day_of[None, :] == self._day[:, None])[:, :, None]
-        table = (today & self._same[:, None, :]).reshape(len(self._day), -1)
+        table = (today & self._same[:, None, :]).reshape(len(self._day), self._timetable.sendable.size)
         return (self._sum(has, table) > 0).reshape(has.shape[0], *self._timetable.sendable.shape)
 
 

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer.program import Duals, Master
+from optimizer.stream_search import Worth
 from optimizer.streams import Pricing
 
 MOST_ROUNDS = 500
 MOST_MENU = 800
-SAMPLE = 1500
+FIRST_SAMPLE = 64
 
 
 @dataclass
@@ -101,12 +102,14 @@ class Generation:
         return self._solution(duals, bound)
 
     def _generate(self, shortage: bool) -> tuple[Duals, float]:
-        bound, sample = np.inf, 0
-        for _ in range(MOST_ROUNDS):
-            began = time.perf_counter()
-            duals = self._master.solve(shortage)
-            self.effort.seconds_master += time.perf_counter() - began
-            self.effort.rounds += 1
+        """Rounds until value and bound meet: known streams first, the search where these bring little.
+
+        The search looks at a few cells while prices are rough, and at ever more as its streams bring
+        less; only a search of all cells gives a bound.
+        """
+        bound, searched = np.inf, FIRST_SAMPLE
+        for turn in range(MOST_ROUNDS):
+            duals = self._solve(shortage)
             if shortage and duals.objective > -1e-9:
                 return duals, duals.objective
             slack = self._tolerance * max(1.0, abs(duals.objective))
@@ -114,30 +117,44 @@ class Generation:
                 break
             began = time.perf_counter()
             worth = self._pricing.worth(duals.limit, shortage)
-            base = float(duals.limit @ self._bounds)
             value, stream = self._pricing.best_known(worth, self._live, self._menu())
-            hoped = self._gain(value, duals)
-            if hoped.sum() <= max(slack, 0.02 * (min(bound, 1e300) - duals.objective)):
-                some = self._sample(sample)
-                sample += 1
-                found, number = self._pricing.search(worth, self._live[some], value[some])
-                value[some] = np.maximum(found, value[some])
-                stream[some] = np.where(number >= 0, number, stream[some])
-                self.effort.searches += 1
+            open_gap = min(bound - duals.objective, abs(duals.objective))
+            if self._gain(value, duals).sum() <= max(slack, 0.02 * open_gap):
+                some = self._sample(turn, searched)
+                self._search(worth, value, stream, some)
                 if len(some) == len(self._live):
-                    bound = min(bound, float(self._customers @ value) + base)
-                elif self._gain(value, duals).sum() <= 0.02 * abs(duals.objective):
-                    sample = -1
+                    found = float(self._customers @ value) + float(duals.limit @ self._bounds)
+                    bound = min(bound, found)
+                elif self._gain(value, duals).sum() <= 0.05 * abs(duals.objective):
+                    searched *= 4
             self._add(value, stream, duals)
             self.effort.seconds_pricing += time.perf_counter() - began
             self._report(duals.objective, bound, shortage)
         return duals, max(bound, duals.objective)
 
-    def _sample(self, turn: int) -> NDArray[np.int64]:
-        """The live cells searched this time: all, or while prices are rough some of many."""
-        if turn < 0 or len(self._live) <= 2 * SAMPLE:
-            return np.arange(len(self._live))
-        step = -(-len(self._live) // SAMPLE)
+    def _solve(self, shortage: bool) -> Duals:
+        began = time.perf_counter()
+        duals = self._master.solve(shortage)
+        self.effort.seconds_master += time.perf_counter() - began
+        self.effort.rounds += 1
+        return duals
+
+    def _search(
+        self,
+        worth: Worth,
+        value: NDArray[np.float64],
+        stream: NDArray[np.int64],
+        some: NDArray[np.int64],
+    ) -> None:
+        """Searches some of the live cells and puts what is better into `value` and `stream`."""
+        found, number = self._pricing.search(worth, self._live[some], value[some])
+        value[some] = np.maximum(found, value[some])
+        stream[some] = np.where(number >= 0, number, stream[some])
+        self.effort.searches += 1
+
+    def _sample(self, turn: int, searched: int) -> NDArray[np.int64]:
+        """The live cells searched this time: every so many-th, beginning at another one each turn."""
+        step = max(1, len(self._live) // searched)
         return np.arange(turn % step, len(self._live), step)
 
     def _menu(self) -> NDArray[np.int64]:

@@ -52,8 +52,8 @@ class Master:
     def _start(self, sizes: NDArray[np.float64], bounds: NDArray[np.float64]) -> highspy.Highs:
         """The program with empty streams only, built by PuLP; later columns go to its HiGHS model."""
         problem = pulp.LpProblem("master", pulp.LpMaximize)
-        missing = [pulp.LpVariable(f"a{n:07d}", 0) for n in range(len(self._short))]
-        empty = [pulp.LpVariable(f"b{n:07d}", 0) for n in range(self._blocks)]
+        missing = [problem.add_variable(f"a{n:07d}", 0) for n in range(len(self._short))]
+        empty = [problem.add_variable(f"b{n:07d}", 0) for n in range(self._blocks)]
         problem += pulp.LpAffineExpression(dict.fromkeys([*missing, *empty], 0.0))
         for n, size in enumerate(sizes):
             row = pulp.LpAffineExpression({empty[n]: 1.0})
@@ -142,7 +142,7 @@ def solve_whole(
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
     counts = [
-        pulp.LpVariable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)
+        problem.add_variable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)
     ]
     problem += pulp.LpAffineExpression(dict(zip(counts, value.tolist(), strict=True)))
     for g in range(len(sizes)):

@@ -376,6 +376,22 @@ def best_known(ground, worth, cells, stream, begin, value, which):
                 value[n], which[n] = total, s
 
 
+@njit(cache=True)
+def known_above(ground, worth, cells, stream, begin, floor, pairs):
+    """Fills `pairs` with the (place in cells, stream) whose worth is at least the cell's floor.
+
+    Returns how many there are, also beyond the room in `pairs`.
+    """
+    found = 0
+    for n in range(cells.shape[0]):
+        for s in range(begin.shape[0] - 1):
+            if _walk(ground, worth, cells[n], stream, begin[s], begin[s + 1]) >= floor[n]:
+                if found < pairs.shape[0]:
+                    pairs[found, 0], pairs[found, 1] = n, s
+                found += 1
+    return found
+
+
 @njit(cache=True, parallel=True)
 def worth_of(ground, worth, cells, streams, stream, begin, value):
     """The worth at the prices of stream streams[n] in cells[n]; -inf where it may not have it."""

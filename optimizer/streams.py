@@ -162,6 +162,15 @@ class Pricing:
         number[better] = self.book.add_paths(path[better])
         return value, number
 
+    def known_above(
+        self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64], most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Cells and known streams, pair by pair, worth at least the cell's floor; None if more than `most`."""
+        rows, begin = self.book.arrays(range(len(self.book)))
+        pairs = np.empty((most, 2), dtype=np.int64)
+        found = compiled.known_above(self._ground, worth, cells, rows, begin, floor, pairs)
+        return (cells[pairs[:found, 0]], pairs[:found, 1]) if found <= most else None
+
     def above(
         self, worth: compiled.Worth, cell: int, floor: float, most: int, most_steps: int
     ) -> tuple[NDArray[np.int64] | None, int]:

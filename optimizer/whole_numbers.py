@@ -59,11 +59,26 @@ def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
     if _close(best, linear.bound):
         return _plan(best, linear.bound)
     every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
+    every = every.with_more(*_promising(pricing, linear, live, best))
     if len(every.cell) <= MOST_COLUMNS:
         best = _better(best, _solve(pricing, linear, every, live))
     if _close(best, linear.bound):
         return _plan(best, linear.bound)
     return _closed(pricing, linear, every, live, best)
+
+
+def _promising(
+    pricing: Pricing, linear: LinearPlan, live: NDArray[np.int64], best: _Found | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Known streams for each cell whose reduced cost lies inside the gap, or inside so much of it as is few."""
+    worth = pricing.worth(linear.prices)
+    top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
+    gap = max(CLOSE * abs(linear.bound), 1.0 if best is None else linear.bound - best.value)
+    while True:
+        found = pricing.known_above(worth, live, top - gap, MOST_COLUMNS // 2)
+        if found is not None:
+            return found
+        gap /= 4
 
 
 @dataclass(frozen=True)

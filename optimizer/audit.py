@@ -1,0 +1,109 @@
+"""Every rule of the plan applied to a calendar, independently of how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from optimizer.audit_contacts import AuditedContacts, audited_contacts
+from optimizer.audit_limits import limit_breaches
+from optimizer.audit_series import series_breaches
+from optimizer.audit_single import single_contact_breaches
+from optimizer.frames import frame_of
+from optimizer.limits import Limit
+from optimizer.plan_file import Plan
+from optimizer.rules import ContactRules
+from optimizer.tables import Tables
+from optimizer.timetable import Timetable
+
+RULES = (
+    "permission", "restriction", "frequency_cap", "spacing", "never_together", "only_after", "duplicate",
+    "audience", "window", "hold_out", "one_a_day", "limit",
+)  # fmt: skip
+COLUMNS = ["rule", "customer_id", "contact_on", "channel", "campaign", "business_unit", "detail"]
+
+
+class AuditFailed(RuntimeError):  # noqa: N818 - named for what the user sees
+    """A calendar breaks rules of its plan; `breaches` are the rows of audit_calendar."""
+
+    def __init__(self, breaches: pd.DataFrame) -> None:
+        self.breaches = breaches
+        counts = breaches.rule.value_counts().reindex(RULES).dropna()
+        told = ", ".join(f"{rule} {count:,.0f}" for rule, count in counts.items())
+        super().__init__(
+            f"The audit of the calendar found {len(breaches):,} breaches ({told}). Nothing is written."
+        )
+
+
+def audit_calendar(
+    plan: Plan,
+    tables: Tables,
+    calendar: ir.Table,
+    limits: Sequence[Limit],
+    timetable: Timetable,
+    *,
+    segments: Sequence[str],
+) -> pd.DataFrame:
+    """The breaches of a calendar, a row for each rule and contact, by rule, customer and date.
+
+    `calendar` has customer_id, contact_on, channel, campaign and segment; `limits` are those of the
+    plan, `segments` the labels behind Limit.segments. The history before the period and the
+    commitments count and are not judged. Columns are COLUMNS; a row of the rule `limit` names no
+    contact. customer_id is an integer where the customers' ids are. The engine finds the breaches;
+    only they come to the client.
+    """
+    rules = ContactRules.of(plan)
+    found = audited_contacts(plan, tables, calendar, rules.lookback)
+    with found.table.cache() as table:
+        contacts = AuditedContacts(table, found.kinds)
+        frames = [
+            frame_of(broken).assign(rule=rule)
+            for checks in (single_contact_breaches(plan, tables, contacts), series_breaches(rules, contacts))
+            for rule, broken in checks
+        ]
+        words = list(limit_breaches(limits, segments, timetable, contacts))
+    rows = _once(pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True))
+    return _told(plan, contacts, rows, words, tables.integer_ids)
+
+
+def refuse_breaches(breaches: pd.DataFrame) -> None:
+    """Raises AuditFailed if there are any."""
+    if len(breaches):
+        raise AuditFailed(breaches)
+
+
+def _once(rows: pd.DataFrame) -> pd.DataFrame:
+    """A rule names a contact once: the details of one contact are put together."""
+    key: list[str] = ["rule", "customer_id", "day", "kind"]
+    rows = rows.sort_values([*key, "detail"], ignore_index=True)
+    several = rows.duplicated(key, keep=False)
+    joined = rows[several].groupby(key, as_index=False).detail.agg("; ".join)
+    return pd.concat([rows[~several], joined], ignore_index=True)
+
+
+def _told(
+    plan: Plan, contacts: AuditedContacts, rows: pd.DataFrame, limits: list[str], integer_ids: bool
+) -> pd.DataFrame:
+    """The breaches in the columns of the contract."""
+    dates = {day: plan.period.start + timedelta(days=day) for day in rows.day.unique().tolist()}
+    kinds = [contacts.kinds[code] for code in rows.kind]
+    ids = rows.customer_id.astype("Int64" if integer_ids else "string")
+    told = pd.DataFrame(
+        {
+            "rule": rows.rule.astype("string"),
+            "customer_id": ids,
+            "contact_on": rows.day.map(dates).astype("datetime64[s]"),
+            "channel": pd.array([kind.channel for kind in kinds], dtype="string"),
+            "campaign": pd.array([kind.campaign for kind in kinds], dtype="string"),
+            "business_unit": pd.array([kind.business_unit for kind in kinds], dtype="string"),
+            "detail": rows.detail.astype("string"),
+        }
+    )
+    beyond = pd.DataFrame({"rule": "limit", "detail": limits}).reindex(columns=COLUMNS).astype(told.dtypes)
+    whole = pd.concat([told, beyond], ignore_index=True)
+    order = whole.rule.map({rule: n for n, rule in enumerate(RULES)})
+    by = ["order", "customer_id", "contact_on", "channel", "campaign"]
+    return whole.assign(order=order).sort_values(by, kind="stable", ignore_index=True)[COLUMNS]

@@ -1,0 +1,134 @@
+"""What an audit looks at: the dated contacts of a calendar among the customers' other contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from optimizer.frames import frame_of, table_of
+from optimizer.plan_file import Plan
+from optimizer.tables import Tables
+
+CONTACT = ["customer_id", "day", "kind"]
+UNKNOWN = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What rules may ask of a contact besides its date; `type` None is unknown."""
+
+    channel: str
+    campaign: str
+    type: str | None
+    business_unit: str | None
+    planned: bool
+
+
+@dataclass(frozen=True)
+class AuditedContacts:
+    """The customers' contacts, each (customer, date, channel, campaign) once.
+
+    `table` has customer_id (text), day (from the period's start), kind (a place in `kinds`), segment
+    (text; NULL if not planned), planned (in the calendar), tellings (how often it stands there) and
+    promised (among the commitments).
+    """
+
+    table: ir.Table
+    kinds: tuple[Kind, ...]
+
+    def of(self, wanted: Callable[[Kind], bool]) -> ir.Table:
+        """The contacts of the kinds wanted."""
+        return self.table.filter(self.table.kind.isin(self._codes(wanted)))
+
+    def planned(self, wanted: Callable[[Kind], bool] = lambda kind: True) -> ir.Table:
+        """The planned contacts of the kinds wanted."""
+        return self.of(lambda kind: kind.planned and wanted(kind))
+
+    def any_planned(self, wanted: Callable[[Kind], bool]) -> bool:
+        """Whether a planned contact may be of a kind wanted."""
+        return any(kind.planned and wanted(kind) for kind in self.kinds)
+
+    def described(self) -> ir.Table:
+        """The planned contacts with their channel and type (the empty text where unknown)."""
+        rows = [(n, k.channel, k.type or UNKNOWN) for n, k in enumerate(self.kinds) if k.planned]
+        book = table_of(
+            pd.DataFrame(rows, columns=["kind", "channel", "type"]),
+            {"kind": "int64", "channel": "string", "type": "string"},
+        )
+        return self.planned().join(book, "kind")
+
+    def _codes(self, wanted: Callable[[Kind], bool]) -> list[int]:
+        return [n for n, kind in enumerate(self.kinds) if wanted(kind)]
+
+
+def audited_contacts(plan: Plan, tables: Tables, calendar: ir.Table, lookback: int) -> AuditedContacts:
+    """A calendar's contacts with the customers' history of the `lookback` days before and commitments.
+
+    `calendar` has customer_id, contact_on, channel, campaign and segment. Of the history only contacts
+    count that were delivered before the period, without control rows.
+    """
+    start = ibis.date(plan.period.start)
+    history, promised = tables.contact_history, tables.commitments
+    ago = history.contacted_on.delta(start, unit="day")
+    sent = (history.delivered == 1) & (history.control == 0)
+    history = history.mutate(day=ago, segment=ibis.null("string")).filter(
+        sent & (ago >= -lookback) & (ago < 0)
+    )
+    promised = promised.mutate(day=promised.contact_on.delta(start, unit="day"), segment=ibis.null("string"))
+    calendar = calendar.mutate(
+        customer_id=calendar.customer_id.cast("string"),
+        segment=calendar.segment.cast("string"),
+        day=calendar.contact_on.delta(start, unit="day"),
+        type=ibis.null("string"),
+    )
+    told = ibis.union(
+        _told(history),
+        _told(promised.filter(promised.day >= -lookback), promised=1),
+        _told(calendar, tellings=1),
+    )
+    rows = told.group_by("customer_id", "day", "channel", "campaign").agg(
+        type=told.type.min().fill_null(UNKNOWN),
+        segment=told.segment.min(),
+        tellings=told.tellings.sum(),
+        promised=told.promised.max() == 1,
+    )
+    seen = frame_of(told.select("channel", "campaign", type=told.type.fill_null(UNKNOWN)).distinct())
+    return _coded(plan, rows.mutate(planned=rows.tellings > 0), seen)
+
+
+def _told(rows: ir.Table, tellings: int = 0, promised: int = 0) -> ir.Table:
+    return rows.select(
+        "customer_id", "day", "channel", "campaign", "type", "segment",
+        tellings=ibis.literal(tellings, "int64"), promised=ibis.literal(promised, "int8"),
+    )  # fmt: skip
+
+
+def _coded(plan: Plan, rows: ir.Table, seen: pd.DataFrame) -> AuditedContacts:
+    """Gives the contacts the codes of their kinds: few, whatever the number of contacts."""
+    key = ["channel", "campaign", "type"]
+    seen = seen.sort_values(key, ignore_index=True)
+    # A contact planned by one row may owe its type to another row of the same contact.
+    book = pd.concat([seen.assign(planned=False), seen.assign(planned=True)], ignore_index=True)
+    kinds = [
+        _kind(plan, channel, campaign, kind, planned)
+        for channel, campaign, kind, planned in book[[*key, "planned"]].itertuples(index=False)
+    ]
+    codes = table_of(
+        book.assign(kind=range(len(book))),
+        {**dict.fromkeys(key, "string"), "planned": "boolean", "kind": "int64"},
+    )
+    coded = rows.join(codes, [*key, "planned"])
+    return AuditedContacts(coded.select(*CONTACT, "segment", "planned", "tellings", "promised"), tuple(kinds))
+
+
+def _kind(plan: Plan, channel: str, campaign: str, told: str, planned: bool) -> Kind:
+    """A planned contact is what the plan says of its campaign, another one what its row says first."""
+    known = plan.campaigns.get(campaign)
+    own = known.type if known else None
+    return Kind(
+        channel, campaign, own if planned else told or own, known.business_unit if known else None, planned
+    )

@@ -1,0 +1,85 @@
+"""The plan's rules about a customer's contacts over time, applied to dated contacts.
+
+Each check gives a table of the planned contacts at fault: customer_id, day, kind and detail. A rule
+looks at all of the customer's contacts and finds fault with planned ones only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ibis
+import ibis.expr.types as ir
+
+from optimizer.audit_contacts import CONTACT, AuditedContacts
+from optimizer.rules import ContactRules, FrequencyCap, NeverTogether, OnlyAfter
+
+
+def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[tuple[str, ir.Table]]:
+    """The name of each rule with the planned contacts that break it."""
+    for cap in rules.caps:
+        if contacts.any_planned(cap.binds):
+            yield cap.breach, _over_cap(cap, contacts)
+    for apart in rules.never_together:
+        if contacts.any_planned(apart.binds):
+            yield "never_together", _together(apart, contacts)
+    for after in rules.only_after:
+        if contacts.any_planned(after.binds):
+            yield "only_after", _too_early_or_late(after, contacts)
+    yield "one_a_day", _several_a_day(contacts)
+
+
+def _over_cap(cap: FrequencyCap, contacts: AuditedContacts) -> ir.Table:
+    """Planned contacts inside a stretch of the cap's days that holds more than it allows.
+
+    A stretch may be moved to begin with its first contact without losing any. So each contact counts
+    the stretch that it begins, and each takes the greatest count of the stretches that it lies in.
+    """
+    named = contacts.of(cap.names)
+    total = named.group_by("customer_id").agg(contacts=named.count(), planned=named.planned.any())
+    crowded = total.filter((total.contacts > cap.contacts) & total.planned)
+    rows = named.semi_join(crowded, "customer_id")
+    begun = rows.mutate(held=rows.count().over(_days(rows, 0, cap.reach)))
+    most = begun.mutate(most=begun.held.max().over(_days(begun, cap.reach, 0)))
+    broken = most.filter(most.planned & (most.most > cap.contacts))
+    days = "1 day" if cap.days == 1 else f"{cap.days} days"
+    words = broken.most.cast("string") + ibis.literal(f" contacts in {days}, at most {cap.contacts}")
+    return broken.select(*CONTACT, detail=ibis.literal(f"{cap.path}: ") + words)
+
+
+def _together(rule: NeverTogether, contacts: AuditedContacts) -> ir.Table:
+    """Planned contacts with one of another campaign of the list too near."""
+    place = {name: n for n, name in enumerate(rule.campaigns)}
+    named = contacts.of(rule.names)
+    codes = [(n, place[k.campaign]) for n, k in enumerate(contacts.kinds) if rule.names(k)]
+    numbered = named.mutate(number=named.kind.cases(*codes))
+    near = _days(numbered, rule.days, rule.days)
+    spread = numbered.mutate(least=numbered.number.min().over(near), most=numbered.number.max().over(near))
+    broken = spread.filter(spread.planned & (spread.least < spread.most))
+    return broken.select(*CONTACT, detail=ibis.literal(f"{rule.path}: less than {rule.days + 1} days apart"))
+
+
+def _too_early_or_late(rule: OnlyAfter, contacts: AuditedContacts) -> ir.Table:
+    """Planned contacts without the contact that must come before."""
+    named = contacts.of(lambda kind: rule.names(kind) or rule.binds(kind))
+    codes = [n for n, kind in enumerate(contacts.kinds) if rule.names(kind)]
+    opening = named.mutate(opens=named.kind.isin(codes).cast("int64"))
+    before = opening.mutate(before=opening.opens.sum().over(_days(opening, rule.last, -rule.first)))
+    asking = [n for n, kind in enumerate(contacts.kinds) if kind.planned and rule.binds(kind)]
+    broken = before.filter(before.kind.isin(asking) & (before.before.fill_null(0) == 0))
+    words = f"{rule.path}: no {rule.after} {rule.first} to {rule.last} days before"
+    return broken.select(*CONTACT, detail=ibis.literal(words))
+
+
+def _several_a_day(contacts: AuditedContacts) -> ir.Table:
+    planned = contacts.planned()
+    daily = planned.group_by("customer_id", "day").agg(number=planned.tellings.sum())
+    found = planned.join(daily.filter(daily.number > 1), ["customer_id", "day"])
+    words = found.number.cast("string") + ibis.literal(" planned contacts on one day")
+    return found.select(*CONTACT, detail=words)
+
+
+def _days(rows: ir.Table, before: int, after: int) -> ibis.expr.builders.WindowBuilder:
+    """The customer's contacts from so many days before to so many after (negative: before), that day in."""
+    bounds = {"preceding": (before, -after)} if after <= 0 else {"preceding": before, "following": after}
+    return ibis.range_window(group_by=rows.customer_id, order_by=rows.day, **bounds)

@@ -1,0 +1,164 @@
+"""The plan's rules about one contact alone, applied to dated contacts.
+
+Each check gives tables of the contacts at fault: customer_id, day, kind and detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from optimizer.audience import compile_audience
+from optimizer.audit_contacts import CONTACT, UNKNOWN, AuditedContacts, Kind
+from optimizer.customer_keys import is_held_out
+from optimizer.frames import frame_of, table_of
+from optimizer.plan_file import Plan
+from optimizer.tables import Tables
+
+ALWAYS = 1_000_000
+"""Days from the period's start to a date that never comes."""
+
+
+def single_contact_breaches(
+    plan: Plan, tables: Tables, contacts: AuditedContacts
+) -> Iterator[tuple[str, ir.Table]]:
+    """The name of each rule with the planned contacts that break it."""
+    for table in _permission(plan, tables, contacts):
+        yield "permission", table
+    for table in _restriction(plan, tables, contacts):
+        yield "restriction", table
+    yield "duplicate", _at_fault(contacts.planned().filter(ibis._.promised), "promised already")
+    for table in _audience(plan, tables, contacts):
+        yield "audience", table
+    for table in _window(plan, contacts):
+        yield "window", table
+    if plan.hold_out.share > 0:
+        held = tables.customers.filter(is_held_out(tables.customers, plan.hold_out))
+        kept_back = contacts.planned(lambda kind: kind.type in plan.hold_out.types)
+        yield "hold_out", _at_fault(kept_back.semi_join(held, "customer_id"), "the customer is held out")
+
+
+def _at_fault(contacts: ir.Table, detail: str | ir.StringValue) -> ir.Table:
+    return contacts.select(*CONTACT, detail=ibis.literal(detail) if isinstance(detail, str) else detail)
+
+
+def _days(column: ir.DateColumn, plan: Plan, missing: int) -> ir.IntegerValue:
+    return column.delta(ibis.date(plan.period.start), unit="day").fill_null(missing)
+
+
+def _permission(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:
+    """The contract's four steps: denied, granted, lapsed or not begun, the channel's default."""
+    rows = tables.permissions
+    rows = rows.select(
+        "customer_id", "channel", "status",
+        topic=rows.topic.fill_null(UNKNOWN),
+        first=_days(rows.valid_from, plan, -ALWAYS),
+        last=_days(rows.valid_to, plan, ALWAYS),
+    )  # fmt: skip
+    denied, granted = rows.filter(rows.status == "denied"), rows.filter(rows.status == "granted")
+    planned = contacts.described()
+    yield _at_fault(planned.semi_join(denied, _spoken_of(planned, denied, on_the_day=True)), "denied")
+    refused = planned.anti_join(granted, _spoken_of(planned, granted, on_the_day=True))
+    open_channels = [
+        name for name, channel in plan.channels.items() if channel.default_permission == "granted"
+    ]
+    is_open = refused.channel.isin(open_channels)
+    yield _at_fault(refused.filter(~is_open), "not granted")
+    refused = refused.filter(is_open)
+    lapsed = refused.semi_join(granted, _spoken_of(refused, granted, on_the_day=False))
+    yield _at_fault(lapsed, "consent lapsed or not begun")
+
+
+def _spoken_of(planned: ir.Table, rows: ir.Table, on_the_day: bool) -> list[ir.BooleanValue]:
+    """That a permission row speaks of the contact's channel and type, and of its day."""
+    same = [
+        planned.customer_id == rows.customer_id,
+        planned.channel == rows.channel,
+        (rows.topic == UNKNOWN) | (rows.topic == planned.type),
+    ]
+    return [*same, planned.day >= rows.first, planned.day <= rows.last] if on_the_day else same
+
+
+def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:
+    blocks = [
+        (reason, kind, rule.days_after)
+        for reason, rule in plan.policy.restrictions.items()
+        for kind in rule.blocks
+    ]
+    if not blocks:
+        return
+    rules = table_of(
+        pd.DataFrame(blocks, columns=["reason", "type", "days_after"]),
+        {"reason": "string", "type": "string", "days_after": "int64"},
+    )
+    rows = tables.restrictions.join(rules, "reason")
+    rows = rows.select(
+        "customer_id", "reason", "type",
+        first=_days(rows.starts_on, plan, -ALWAYS),
+        last=_days(rows.ends_on, plan, ALWAYS) + rows.days_after,
+    )  # fmt: skip
+    planned = contacts.described()
+    found = planned.join(
+        rows,
+        [
+            planned.customer_id == rows.customer_id,
+            planned.type == rows.type,
+            planned.day >= rows.first,
+            planned.day <= rows.last,
+        ],
+    )
+    yield _at_fault(found, found.reason)
+
+
+def _audience(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:
+    """Customers unknown, outside the campaign's audience or of another segment than those named."""
+    customers = tables.customers
+    yield _at_fault(contacts.planned().anti_join(customers, "customer_id"), "not a customer")
+    for name, campaign in plan.campaigns.items():
+        own = contacts.planned(lambda kind, name=name: kind.campaign == name)  # type: ignore[misc]
+        if campaign.audience is not None:
+            inside = compile_audience(campaign.audience, dict(customers.schema()))(customers)
+            outside = own.anti_join(customers.filter(inside), "customer_id")
+            yield _at_fault(outside, f"outside campaigns.{name}.audience")
+        if campaign.segments is not None:
+            elsewhere = own.filter(~own.segment.isin(campaign.segments))
+            yield _at_fault(elsewhere, f"outside campaigns.{name}.segments")
+
+
+def _window(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:
+    """Dates on which the campaign may not be sent on the channel."""
+    planned = contacts.planned()
+    seen = frame_of(planned.select("day", "kind").distinct())
+    faults = [
+        (day, code, fault)
+        for day, code in sorted(seen.itertuples(index=False))
+        if (fault := _closed(plan, contacts.kinds[code], int(day)))
+    ]
+    if faults:
+        book = table_of(
+            pd.DataFrame(faults, columns=["day", "kind", "fault"]),
+            {"day": "int64", "kind": "int64", "fault": "string"},
+        )
+        found = planned.join(book, ["day", "kind"])
+        yield _at_fault(found, found.fault)
+
+
+def _closed(plan: Plan, kind: Kind, day: int) -> str:
+    """Why contacts of the kind may not be sent that day; empty where they may."""
+    campaign, channel = plan.campaigns.get(kind.campaign), plan.channels.get(kind.channel)
+    today = plan.period.start + timedelta(days=day)
+    if campaign is None:
+        return "the plan has no such campaign"
+    if channel is None or kind.channel not in campaign.channels:
+        return "the campaign is not sent on this channel"
+    if not 0 <= day < plan.period.days:
+        return "outside the period"
+    if not campaign.from_ <= today <= campaign.to:
+        return "outside the campaign's window"
+    if today in channel.blackout:
+        return "blackout of the channel"
+    return "" if today.weekday() in channel.send_days else "no send day of the channel"
