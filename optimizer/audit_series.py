@@ -10,16 +10,19 @@ from collections.abc import Iterator
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from optimizer.audit_contacts import CONTACT, AuditedContacts
+from optimizer.frames import table_of
 from optimizer.rules import ContactRules, FrequencyCap, NeverTogether, OnlyAfter
 
 
 def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[tuple[str, ir.Table]]:
     """The name of each rule with the planned contacts that break it."""
-    for cap in rules.caps:
-        if contacts.any_planned(cap.binds):
-            yield cap.breach, _over_cap(cap, contacts)
+    felt = [cap for cap in rules.caps if contacts.any_planned(cap.binds)]
+    for breach, days in sorted({(cap.breach, cap.days) for cap in felt}):
+        alike = [cap for cap in felt if (cap.breach, cap.days) == (breach, days)]
+        yield breach, _over_caps(alike, days, contacts)
     for apart in rules.never_together:
         if contacts.any_planned(apart.binds):
             yield "never_together", _together(apart, contacts)
@@ -29,22 +32,38 @@ def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[
     yield "one_a_day", _several_a_day(contacts)
 
 
-def _over_cap(cap: FrequencyCap, contacts: AuditedContacts) -> ir.Table:
-    """Planned contacts inside a stretch of the cap's days that holds more than it allows.
+def _over_caps(caps: list[FrequencyCap], days: int, contacts: AuditedContacts) -> ir.Table:
+    """Planned contacts inside a stretch of `days` days that holds more than one of the caps allows.
 
     A stretch may be moved to begin with its first contact without losing any. So each contact counts
     the stretch that it begins, and each takes the greatest count of the stretches that it lies in.
     """
-    named = contacts.of(cap.names)
-    total = named.group_by("customer_id").agg(contacts=named.count(), planned=named.planned.any())
-    crowded = total.filter((total.contacts > cap.contacts) & total.planned)
-    rows = named.semi_join(crowded, "customer_id")
-    begun = rows.mutate(held=rows.count().over(_days(rows, 0, cap.reach)))
-    most = begun.mutate(most=begun.held.max().over(_days(begun, cap.reach, 0)))
-    broken = most.filter(most.planned & (most.most > cap.contacts))
-    days = "1 day" if cap.days == 1 else f"{cap.days} days"
-    words = broken.most.cast("string") + ibis.literal(f" contacts in {days}, at most {cap.contacts}")
-    return broken.select(*CONTACT, detail=ibis.literal(f"{cap.path}: ") + words)
+    named = contacts.table.join(_naming(caps, contacts), "kind")
+    total = named.group_by("customer_id", "path", "allowed").agg(
+        contacts=named.count(), planned=named.planned.any()
+    )
+    crowded = total.filter((total.contacts > total.allowed) & total.planned)
+    rows = named.semi_join(crowded, ["customer_id", "path"])
+    begun = rows.mutate(held=rows.count().over(_days(rows, 0, days - 1, "path")))
+    most = begun.mutate(most=begun.held.max().over(_days(begun, days - 1, 0, "path")))
+    broken = most.filter(most.planned & (most.most > most.allowed))
+    stretch = "1 day" if days == 1 else f"{days} days"
+    words = broken.most.cast("string") + f" contacts in {stretch}, at most " + broken.allowed.cast("string")
+    return broken.select(*CONTACT, detail=broken.path + ": " + words)
+
+
+def _naming(caps: list[FrequencyCap], contacts: AuditedContacts) -> ir.Table:
+    """Which kinds of contacts each cap counts, and how many it allows."""
+    rows = [
+        (cap.path, cap.contacts, code)
+        for cap in caps
+        for code, kind in enumerate(contacts.kinds)
+        if cap.names(kind)
+    ]
+    return table_of(
+        pd.DataFrame(rows, columns=["path", "allowed", "kind"]),
+        {"path": "string", "allowed": "int64", "kind": "int64"},
+    )
 
 
 def _together(rule: NeverTogether, contacts: AuditedContacts) -> ir.Table:
@@ -79,7 +98,7 @@ def _several_a_day(contacts: AuditedContacts) -> ir.Table:
     return found.select(*CONTACT, detail=words)
 
 
-def _days(rows: ir.Table, before: int, after: int) -> ibis.expr.builders.WindowBuilder:
+def _days(rows: ir.Table, before: int, after: int, *by: str) -> ibis.expr.builders.WindowBuilder:
     """The customer's contacts from so many days before to so many after (negative: before), that day in."""
     bounds = {"preceding": (before, -after)} if after <= 0 else {"preceding": before, "following": after}
-    return ibis.range_window(group_by=rows.customer_id, order_by=rows.day, **bounds)
+    return ibis.range_window(group_by=["customer_id", *by], order_by="day", **bounds)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.rules import ContactRules, FrequencyCap
+from optimizer.stream_growth import FREE, Memory, grow
 from optimizer.timetable import Timetable
 
 MOST_NODES = 3_000_000
@@ -116,10 +117,7 @@ def _trackers(
 
 
 class _Growth:
-    """Grows the graph send day by send day.
-
-    A state is a sorted tuple of codes `tracker * send days + remembered day`, repeats allowed.
-    """
+    """Prepares what the compiled growth needs, and reads the graph's tables off the states it found."""
 
     def __init__(
         self, timetable: Timetable, rules: ContactRules, caps: list[FrequencyCap], trackers: list[Tracker]
@@ -162,9 +160,17 @@ class _Growth:
         return stands_for, expiry
 
     def graph(self, once: NDArray[np.int32], once_count: int) -> StreamGraph:
-        states, layers, after, skip = self._grow()
-        send_day = np.repeat(np.arange(len(layers)), layers).astype(np.int32)
-        most_more, least_fatigue, fatigue = self._outlook(states, send_day, after, skip)
+        states, layers, links = grow(self._compiled_memory(), self._length(), MOST_NODES)
+        if not len(states):
+            raise ValueError(
+                f"the contact policy allows more than {MOST_NODES:,} distinct memories of earlier "
+                "contacts; use fewer or tighter frequency caps, or fewer send days"
+            )
+        send_day = np.repeat(np.arange(len(layers) - 1), np.diff(layers)).astype(np.int32)
+        after, skip = np.ascontiguousarray(links[:, 1:]), np.ascontiguousarray(links[:, 0])
+        tracker = np.where(states == FREE, -1, states // self.width)
+        fatigue = (tracker == len(self.trackers) - 1).sum(axis=1).astype(np.int32)
+        most_more, least_fatigue = _outlook(fatigue, send_day, after, skip)
         shared = [c for c, cap in enumerate(self.caps) if cap.contacts > 1]
         return StreamGraph(
             send_day,
@@ -172,8 +178,8 @@ class _Growth:
             after,
             skip,
             fatigue,
-            self._ready(states, send_day),
-            self._counted(states, shared),
+            self._ready(states, tracker, send_day),
+            self._counted(states, tracker, shared),
             most_more,
             least_fatigue,
             once,
@@ -181,111 +187,93 @@ class _Growth:
             tuple(self.caps[c] for c in shared),
         )
 
-    def _grow(
-        self,
-    ) -> tuple[list[tuple[int, ...]], list[int], NDArray[np.int32], NDArray[np.int32]]:
-        states: list[tuple[int, ...]] = [()]
-        layers = [1]
-        after: list[list[int]] = []
-        skip: list[int] = []
-        for t in range(len(self.timetable.days)):
-            start = len(states)
-            index: dict[tuple[int, ...], int] = {}
-            sent = self._sends(t)
-
-            def node(state: tuple[int, ...], index: dict[tuple[int, ...], int] = index) -> int:
-                if state not in index:
-                    index[state] = len(states)
-                    states.append(state)
-                return index[state]
-
-            for state in states[start - layers[-1] : start]:
-                held = [code // self.width for code in state]
-                kept = tuple(code for code in state if self.expiry[divmod(code, self.width)] > t)
-                skip.append(node(kept))
-                after.append(
-                    [
-                        -1
-                        if adds is None or any(held.count(tracker) > most for tracker, most in bounds)
-                        else node(tuple(sorted((*kept, *adds))))
-                        for adds, bounds in sent
-                    ]
-                )
-            layers.append(len(states) - start)
-            if len(states) > MOST_NODES:
-                raise ValueError(
-                    f"the contact policy allows more than {MOST_NODES:,} distinct memories of earlier "
-                    "contacts; use fewer or tighter frequency caps, or fewer send days"
-                )
-        rest = len(states) - len(skip)
-        after += [[-1] * len(self.kinds)] * rest
-        skip += [-1] * rest
-        return (
-            states,
-            layers,
-            np.array(after, dtype=np.int32).reshape(len(states), len(self.kinds)),
-            np.array(skip, dtype=np.int32),
-        )
-
-    def _sends(self, t: int) -> list[tuple[tuple[int, ...] | None, list[tuple[int, int]]]]:
-        """For each kind on send day t: what it adds to the state (None: not sendable), and its bounds."""
-        open_kinds = set(self.kind[self.timetable.sendable[t]].tolist())
-        sends: list[tuple[tuple[int, ...] | None, list[tuple[int, int]]]] = []
-        for q, i in enumerate(self.kinds):
-            adds = tuple(
-                number * self.width + int(self.remembered[number, t])
-                for number, tracker in enumerate(self.trackers)
-                if tracker.names[i] and self.expiry[number, t] > t
-            )
-            bounds = [
-                (number, tracker.most)
+    def _compiled_memory(self) -> Memory:
+        days, sendable = len(self.timetable.days), self.timetable.sendable
+        adds = [[self._added(t, i) for i in self.kinds] for t in range(days)]
+        bounds = [
+            [
+                number
                 for number, tracker in enumerate(self.trackers)
                 if tracker.binds[i] and tracker.most is not None
             ]
-            sends.append((adds if q in open_kinds else None, bounds))
-        return sends
-
-    def _outlook(
-        self,
-        states: list[tuple[int, ...]],
-        send_day: NDArray[np.int32],
-        after: NDArray[np.int32],
-        skip: NDArray[np.int32],
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        tiring = len(self.trackers) - 1
-        fatigue = np.array(
-            [sum(code // self.width == tiring for code in state) for state in states], dtype=np.int32
+            for i in self.kinds
+        ]
+        sends = np.array(
+            [[sendable[t, self.kind == q].any() for q in range(len(self.kinds))] for t in range(days)], dtype=bool
+        ).reshape(days, len(self.kinds))
+        most = [len(self.timetable.days) if t.most is None else t.most for t in self.trackers]
+        return Memory(
+            self.expiry.reshape(-1).astype(np.int16),
+            _padded([codes for row in adds for codes in row]).reshape(days, len(self.kinds), -1),
+            sends,
+            _padded(bounds),
+            np.array(most, dtype=np.int64),
+            self.width,
         )
-        most, least = np.zeros(len(states), dtype=np.int32), fatigue.copy()
-        for t in range(len(self.timetable.days) - 1, -1, -1):
-            here = np.flatnonzero(send_day == t)
-            to = after[here]
-            most[here] = np.maximum(most[skip[here]], np.where(to >= 0, most[to] + 1, 0).max(axis=1, initial=0))
-            least[here] = np.minimum(least[here], least[skip[here]])
-            least[here] = np.minimum(least[here], np.where(to >= 0, least[to], least[here][:, None]).min(axis=1))
-        return most, least, fatigue
 
-    def _ready(self, states: list[tuple[int, ...]], send_day: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def _added(self, t: int, i: int) -> list[int]:
+        """The codes that sending option i on send day t adds to a state."""
+        return [
+            number * self.width + int(self.remembered[number, t])
+            for number, tracker in enumerate(self.trackers)
+            if tracker.names[i] and self.expiry[number, t] > t
+        ]
+
+    def _length(self) -> int:
+        """Room for the codes of any state: as many contacts as each tracker can remember at once."""
+        days = len(self.timetable.days)
+        return 1 + sum(
+            min(days, tracker.most + 1) if tracker.most is not None and tracker.names is tracker.binds else days
+            for tracker in self.trackers
+        )
+
+    def _ready(
+        self, states: NDArray[np.int16], tracker: NDArray[np.int64], send_day: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
         """Whether a planned contact opens the window of each only-after rule at each node."""
         rules = self.rules.only_after
-        ready = np.zeros((len(states), len(rules)), dtype=bool)
         base = len(self.trackers) - 1 - len(rules)
-        days = (*self.timetable.days, 10**6)
-        for r, rule in enumerate(rules):
-            for n, state in enumerate(states):
-                ready[n, r] = any(
-                    code // self.width == base + r
-                    and rule.first <= days[send_day[n]] - days[code % self.width] <= rule.last
-                    for code in state
-                )
-        return ready
+        days = np.append(self.timetable.day_of, 10**6)
+        gap = days[send_day][:, None] - days[np.where(tracker < 0, 0, states % self.width)]
+        ready = [
+            ((tracker == base + r) & (gap >= rule.first) & (gap <= rule.last)).any(axis=1)
+            for r, rule in enumerate(rules)
+        ]
+        return np.array(ready, dtype=bool).reshape(len(rules), len(states)).T.copy()
 
-    def _counted(self, states: list[tuple[int, ...]], shared: list[int]) -> NDArray[np.int16]:
-        room = max((self.caps[c].contacts for c in shared), default=1)
-        room = min(room, len(self.timetable.days) or 1)
-        counted = np.full((len(states), len(shared), room), -1, dtype=np.int16)
-        for n, state in enumerate(states):
-            for s, c in enumerate(shared):
-                days = [code % self.width for code in state if code // self.width == c]
-                counted[n, s, : len(days)] = days
+    def _counted(
+        self, states: NDArray[np.int16], tracker: NDArray[np.int64], shared: list[int]
+    ) -> NDArray[np.int16]:
+        """The send days that each shared cap remembers at each node, -1 where there are no more."""
+        room = max((int((tracker == c).sum(axis=1).max(initial=0)) for c in shared), default=0)
+        counted = np.full((len(states), len(shared), max(1, room)), -1, dtype=np.int16)
+        for s, c in enumerate(shared):
+            held = tracker == c
+            place = np.cumsum(held, axis=1) - 1
+            node, column = np.nonzero(held)
+            counted[node, s, place[node, column]] = states[node, column] % self.width
         return counted
+
+
+def _outlook(
+    fatigue: NDArray[np.int32], send_day: NDArray[np.int32], after: NDArray[np.int32], skip: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """From every node on: how many contacts can follow at most, and the least fatigue."""
+    most, least = np.zeros(len(fatigue), dtype=np.int32), fatigue.copy()
+    for t in range(int(send_day[-1]) - 1, -1, -1):
+        here = np.flatnonzero(send_day == t)
+        to = after[here]
+        most[here] = np.maximum(most[skip[here]], np.where(to >= 0, most[to] + 1, 0).max(axis=1, initial=0))
+        least[here] = np.minimum(least[here], least[skip[here]])
+        following = np.where(to >= 0, least[to], least[here][:, None])
+        least[here] = np.minimum(least[here], following.min(axis=1, initial=len(send_day)))
+    return most, least
+
+
+def _padded(rows: list[list[int]]) -> NDArray[np.int64]:
+    """Rows of different lengths as one table, filled up with -1."""
+    width = max((len(row) for row in rows), default=0)
+    table = np.full((len(rows), max(1, width)), -1, dtype=np.int64)
+    for n, row in enumerate(rows):
+        table[n, : len(row)] = row
+    return table
