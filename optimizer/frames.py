@@ -17,5 +17,7 @@ def frame_of(table: ir.Table) -> pd.DataFrame:
 def table_of(frame: pd.DataFrame, schema: ibis.Schema | dict[str, object]) -> ir.Table:
     """A DataFrame as a table of the given column types, which it must have all."""
     wanted = ibis.schema(schema)
+    if frame.empty:
+        return ibis.memtable(wanted.to_pyarrow().empty_table())
     rows = pa.Table.from_pandas(frame[list(wanted.names)], schema=wanted.to_pyarrow(), preserve_index=False)
     return ibis.memtable(rows)

@@ -120,7 +120,7 @@ class ContactRules:
         """The rules of a plan; the spacing is the cap of one contact in so many days."""
         policy = plan.policy
         caps = [*_caps("policy.max_per_customer", policy.max_per_customer)]
-        if policy.min_days_between > 1:
+        if policy.min_days_between > 0:
             caps.append(FrequencyCap("policy.min_days_between", "spacing", 1, policy.min_days_between))
         for name, channel in plan.channels.items():
             caps += _caps(f"channels.{name}.max_per_customer", channel.max_per_customer, channels=(name,))

@@ -1,7 +1,7 @@
 """From fractions of cells to whole customers, exactly.
 
 The same program in whole numbers is solved first over the few cells that the linear program splits,
-then over all streams known; last, streams whose reduced cost lies inside the remaining gap are added:
+then also over the known streams of least reduced cost; last, streams whose reduced cost lies inside the remaining gap are added:
 no other stream can be part of a better plan.
 """
 
@@ -17,6 +17,7 @@ from optimizer.program import WholeNumbers, solve_whole
 from optimizer.streams import Pricing
 
 MOST_COLUMNS = 60_000
+MOST_PROMISING = 5_000
 MOST_CLOSING = 20_000
 MOST_STEPS = 20_000_000
 MOST_NODES = 5_000
@@ -58,27 +59,31 @@ def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
     best = _solve(pricing, linear, first, split)
     if _close(best, linear.bound):
         return _plan(best, linear.bound)
-    every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
-    every = every.with_more(*_promising(pricing, linear, live, best))
-    if len(every.cell) <= MOST_COLUMNS:
-        best = _better(best, _solve(pricing, linear, every, live))
+    near = _promising(pricing, linear, live, best)
+    some = np.union1d(split, near.cell)
+    best = _better(best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some))
     if _close(best, linear.bound):
         return _plan(best, linear.bound)
-    return _closed(pricing, linear, every, live, best)
+    every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
+    return _closed(pricing, linear, every.with_more(near.cell, near.stream), live, best)
 
 
 def _promising(
     pricing: Pricing, linear: LinearPlan, live: NDArray[np.int64], best: _Found | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Known streams for each cell whose reduced cost lies inside the gap, or inside so much of it as is few."""
+) -> _Columns:
+    """The known streams of least reduced cost, over all cells, as far as they lie inside the gap."""
     worth = pricing.worth(linear.prices)
     top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
-    gap = max(CLOSE * abs(linear.bound), 1.0 if best is None else linear.bound - best.value)
+    gap = max(CLOSE * abs(linear.bound), 1.0) if best is None else linear.bound - best.value
     while True:
-        found = pricing.known_above(worth, live, top - gap, MOST_COLUMNS // 2)
+        found = pricing.known_above(worth, live, top - gap, MOST_COLUMNS)
         if found is not None:
-            return found
+            break
         gap /= 4
+    cell, stream = found
+    reduced_cost = top[np.searchsorted(live, cell)] - pricing.value(cell, stream, worth)
+    least = np.argsort(reduced_cost, kind="stable")[:MOST_PROMISING]
+    return _Columns(cell[least], stream[least])
 
 
 @dataclass(frozen=True)
