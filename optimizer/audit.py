@@ -80,7 +80,7 @@ def _once(rows: pd.DataFrame) -> pd.DataFrame:
     key: list[str] = ["rule", "customer_id", "day", "kind"]
     rows = rows.sort_values([*key, "detail"], ignore_index=True)
     several = rows.duplicated(key, keep=False)
-    joined = rows[several].groupby(key, as_index=False).detail.agg("; ".join)
+    joined = rows[several].groupby(key, as_index=False).agg({"detail": "; ".join})
     return pd.concat([rows[~several], joined], ignore_index=True)
 
 

@@ -103,13 +103,14 @@ def _distinct_leeway(leeway: Leeway) -> tuple[Leeway, NDArray[np.int64]]:
     count = len(leeway.open)
     marks = np.hstack(
         [
+            np.zeros((count, 1), dtype=np.uint8),  # so that there is a mark even without send days
             np.packbits(leeway.open.reshape(count, -1), axis=1),
             np.packbits(leeway.ready.reshape(count, -1), axis=1),
             leeway.used.reshape(count, -1).view(np.uint8),
             leeway.fatigue.reshape(count, -1).view(np.uint8),
         ]
     )
-    rows = np.ascontiguousarray(marks).view(np.dtype((np.void, max(1, marks.shape[1])))).reshape(-1)
+    rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
     _, first, number = np.unique(rows, return_index=True, return_inverse=True)
     kept = Leeway(leeway.open[first], leeway.used[first], leeway.fatigue[first], leeway.ready[first])
     return kept, number.reshape(-1).astype(np.int64)

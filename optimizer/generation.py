@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from optimizer.streams import Pricing
 MOST_ROUNDS = 500
 MOST_MENU = 800
 FIRST_SAMPLE = 64
+ROUGH = 1e-3
+MOST_PULL_LEFT = 0.2
 
 
 @dataclass
@@ -35,6 +37,10 @@ class Effort:
     columns: int = 0
     seconds_master: float = 0.0
     seconds_pricing: float = 0.0
+
+    def plus(self, other: Effort) -> Effort:
+        """Both together."""
+        return Effort(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,23 @@ class _Columns:
 
 
 class Generation:
-    """Column generation over the live cells (those with customers) of a pricing problem."""
+    """Column generation over cells of a pricing problem; `customers` weighs each of the live cells.
+
+    `centre` are prices to begin from, as a solution of part of the cells gives them.
+    """
 
     def __init__(
-        self, pricing: Pricing, max_cells: int, tolerance: float, progress: Callable[[str], None]
+        self,
+        pricing: Pricing,
+        live: NDArray[np.int64],
+        customers: NDArray[np.float64],
+        max_cells: int,
+        tolerance: float,
+        progress: Callable[[str], None],
+        centre: NDArray[np.float64] | None = None,
     ) -> None:
         self._pricing, self._tolerance, self._progress = pricing, tolerance, progress
-        self._live = np.flatnonzero(pricing.cells.customers > 0)
-        self._customers = pricing.cells.customers[self._live].astype(float)
+        self._live, self._customers, self._centre = live, customers, centre
         self._block = share_rows(pricing, self._live, max_cells)
         self._sizes = np.bincount(self._block, weights=self._customers)
         self._members = np.split(
@@ -107,7 +122,8 @@ class Generation:
         The search looks at a few cells while prices are rough, and at ever more as its streams bring
         less; only a search of all cells gives a bound.
         """
-        bound, searched = np.inf, FIRST_SAMPLE
+        bound, searched = np.inf, FIRST_SAMPLE if self._centre is None else len(self._live)
+        pull = 0.0 if self._centre is None or shortage else 1.0
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
             if shortage and duals.objective > -1e-9:
@@ -116,18 +132,22 @@ class Generation:
             if bound - duals.objective <= slack:
                 break
             began = time.perf_counter()
-            worth = self._pricing.worth(duals.limit, shortage)
+            prices = duals.limit if pull == 0.0 else (1 - pull) * duals.limit + pull * self._centre
+            worth = self._pricing.worth(prices, shortage)
             value, stream = self._pricing.best_known(worth, self._live, self._menu())
             open_gap = min(bound - duals.objective, abs(duals.objective))
-            if self._gain(value, duals).sum() <= max(slack, 0.02 * open_gap):
+            gain = self._gain(value, stream, prices, duals)
+            if gain.sum() <= max(slack, 0.02 * open_gap):
                 some = self._sample(turn, searched)
                 self._search(worth, value, stream, some)
+                gain = self._gain(value, stream, prices, duals)
                 if len(some) == len(self._live):
-                    found = float(self._customers @ value) + float(duals.limit @ self._bounds)
+                    found = float(self._customers @ value) + float(prices @ self._bounds)
                     bound = min(bound, found)
-                elif self._gain(value, duals).sum() <= 0.05 * abs(duals.objective):
+                elif gain.sum() <= 0.05 * abs(duals.objective):
                     searched *= 4
-            self._add(value, stream, duals)
+            pull = pull / 2 if pull > MOST_PULL_LEFT else 0.0
+            self._add(stream, gain, duals)
             self.effort.seconds_pricing += time.perf_counter() - began
             self._report(duals.objective, bound, shortage)
         return duals, max(bound, duals.objective)
@@ -166,14 +186,24 @@ class Generation:
         use[: len(self._popular)] = self._popular
         return np.sort(np.argsort(-use, kind="stable")[:MOST_MENU])
 
-    def _gain(self, value: NDArray[np.float64], duals: Duals) -> NDArray[np.float64]:
-        """By block: what its best column would add to the objective, at least 0."""
-        total = np.bincount(self._block, weights=self._customers * value)
-        return np.maximum(total - self._sizes * duals.block, 0.0)
+    def _gain(
+        self,
+        value: NDArray[np.float64],
+        stream: NDArray[np.int64],
+        prices: NDArray[np.float64],
+        duals: Duals,
+    ) -> NDArray[np.float64]:
+        """By block: what the column of these streams would add to the objective, at least 0.
 
-    def _add(self, value: NDArray[np.float64], stream: NDArray[np.int64], duals: Duals) -> None:
+        `value` is the streams' worth at `prices`; what counts is that at the program's own duals.
+        """
+        worth = self._customers * value
+        if prices is not duals.limit:
+            worth = worth + self._customers * (self._pricing.use(self._live, stream) @ (prices - duals.limit))
+        return np.maximum(np.bincount(self._block, weights=worth) - self._sizes * duals.block, 0.0)
+
+    def _add(self, stream: NDArray[np.int64], gain: NDArray[np.float64], duals: Duals) -> None:
         """Adds a column for every block whose streams are worth more than its row's price."""
-        gain = self._gain(value, duals)
         chosen = np.flatnonzero(gain > 1e-10 * max(1.0, abs(duals.objective)))
         if not len(chosen):
             return
@@ -182,8 +212,7 @@ class Generation:
         spread = sparse.csr_array(
             (share, (self._block, np.arange(len(self._live)))), shape=(len(self._sizes), len(self._live))
         )
-        by_block = (spread @ use).tocsr()[chosen]
-        self._master.add(chosen, (spread @ worth)[chosen], by_block)
+        self._master.add(chosen, (spread @ worth)[chosen], (spread @ use).tocsr()[chosen])
         for block in chosen.tolist():
             self._columns.block.append(block)
             self._columns.streams.append(stream[self._members[block]])
@@ -228,6 +257,37 @@ class Generation:
         return LinearPlan(
             duals.objective, bound, duals.limit, cell, stream, amount, self._block, self.effort
         )
+
+
+def solve_linear(
+    pricing: Pricing, max_cells: int, tolerance: float, progress: Callable[[str], None]
+) -> LinearPlan:
+    """The linear optimum over all cells with customers.
+
+    Where these are many more than the program's rows, an evenly drawn part of the customers is solved
+    first: its prices and streams are nearly right for all. Raises Shortage where limits cannot hold.
+    """
+    live = np.flatnonzero(pricing.cells.customers > 0)
+    customers = pricing.cells.customers[live].astype(float)
+    centre, effort = None, Effort()
+    if len(live) > 2 * max_cells:
+        drawn, weight = _even_draw(customers, max_cells // 2)
+        part = Generation(pricing, live[drawn], weight, max_cells, ROUGH, progress)
+        try:
+            centre, effort = part.run().prices, part.effort
+        except Shortage:
+            centre = None  # what a part of the customers cannot do, all of them may
+    whole = Generation(pricing, live, customers, max_cells, tolerance, progress, centre)
+    found = whole.run()
+    return replace(found, effort=effort.plus(found.effort))
+
+
+def _even_draw(customers: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cells drawn at even steps through the customers, and the customers that each stands for."""
+    total = customers.sum()
+    marks = (np.arange(count) + 0.5) * total / count
+    drawn, hits = np.unique(np.searchsorted(np.cumsum(customers), marks), return_counts=True)
+    return drawn, hits * total / count
 
 
 def share_rows(pricing: Pricing, live: NDArray[np.int64], max_cells: int) -> NDArray[np.int64]:

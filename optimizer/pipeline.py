@@ -15,6 +15,7 @@ import pandas as pd
 
 from models.response import Rates, contact_counts, estimate, from_table
 from optimizer import outcome
+from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.cells import Cells, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.conflict import CannotHold
@@ -83,7 +84,8 @@ def run(
     """Plans the period: from tables to calendar, proof and prices.
 
     `earlier_run` is the run folder whose final contacts are taken as commitments. Raises BadInput for
-    faults, CannotHold where the plan's limits cannot all hold. Nothing is written but the fitted segments.
+    faults, CannotHold where the plan's limits cannot all hold, AuditFailed if the calendar breaks a rule
+    (a mistake of ours, never the plan's). Nothing is written but the fitted segments.
     """
     clock = _Clock(progress or (lambda stage, detail: None))
     clock.start("read")
@@ -99,6 +101,17 @@ def run(
     solution = _solved(plan, problem, clock)
     clock.start("calendar")
     schedule = _schedule(plan, tables, problem, solution)
+    clock.start("audit")
+    refuse_breaches(
+        audit_calendar(
+            plan,
+            tables,
+            schedule.calendar,
+            problem.limits,
+            problem.timetable,
+            segments=problem.cells.segments,
+        )
+    )
     clock.start("report")
     result = _result(plan, tables, segments, rates, problem, solution, schedule, clock)
     if segments.model is not None:
@@ -242,6 +255,8 @@ def _result(
         if limit.overdrawn
     ]
     clock.start("")
+    if not summary["contacts"]:
+        summary["why_empty"] = _why_empty(problem)
     summary |= {
         "name": plan.name,
         "currency": plan.currency,
@@ -265,6 +280,20 @@ def _result(
         schedule.assignments,
         warnings,
     )
+
+
+def _why_empty(problem: Problem) -> str:
+    """Why nobody is contacted, in a sentence."""
+    if not problem.timetable.days:
+        return "No campaign can be sent in this period: its windows, send days and blackouts leave no day."
+    cells = problem.cells
+    live = cells.customers > 0
+    if not cells.allowed[cells.pattern[live]].any():
+        return "No customer may be contacted: permissions, restrictions, audiences and hold-out leave nobody."
+    both = cells.allowed[cells.pattern[live]] & cells.leeway.open[cells.profile[live]]
+    if not both.any():
+        return "Every customer who may be contacted has had all the contacts that the contact policy allows."
+    return "No contact that the rules and limits allow is worth its cost at the expected response rates."
 
 
 def _keep(text: str, file: Path) -> None:

@@ -65,6 +65,8 @@ class Master:
             problem.addConstraint(pulp.LpConstraint(row, sense, f"limit{n}", float(bound)))
         problem.solve(pulp.HiGHS(msg=False, **SOLVER))
         model: highspy.Highs = problem.solverModel
+        # New columns leave the last basis primal feasible: the primal simplex goes on from there.
+        model.setOptionValue("simplex_strategy", 4)
         return model
 
     def add(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.cells import Cells
-from optimizer.generation import Generation, LinearPlan
+from optimizer.generation import LinearPlan, solve_linear
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
@@ -53,7 +53,7 @@ def solve(
     pricing = Pricing(timetable, rules, graph, cells, limits, objective)
     live = int((cells.customers > 0).sum())
     tolerance = EXACT if live <= MANY_CELLS else LARGE
-    linear = Generation(pricing, max_cells, tolerance, progress).run()
+    linear = solve_linear(pricing, max_cells, tolerance, progress)
     progress("whole customers")
     return Solution(linear, whole_plan(pricing, linear), pricing)
 

@@ -189,7 +189,7 @@ class _Growth:
 
     def _compiled_memory(self) -> Memory:
         days, sendable = len(self.timetable.days), self.timetable.sendable
-        adds = [[self._added(t, i) for i in self.kinds] for t in range(days)]
+        adds = _padded([self._added(t, i) for t in range(days) for i in self.kinds])
         bounds = [
             [
                 number
@@ -204,7 +204,7 @@ class _Growth:
         most = [len(self.timetable.days) if t.most is None else t.most for t in self.trackers]
         return Memory(
             self.expiry.reshape(-1).astype(np.int16),
-            _padded([codes for row in adds for codes in row]).reshape(days, len(self.kinds), -1),
+            adds.reshape(days, len(self.kinds), adds.shape[1]),
             sends,
             _padded(bounds),
             np.array(most, dtype=np.int64),
