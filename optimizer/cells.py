@@ -127,7 +127,8 @@ class _Patterns:
         self._restricted: dict[str, NDArray[np.bool_]] = {}
 
     def allowed(self) -> NDArray[np.bool_]:
-        return np.array(self._tables, dtype=bool).reshape(-1, *self._timetable.sendable.shape)
+        shape = self._timetable.sendable.shape
+        return np.array(self._tables, dtype=bool).reshape(len(self._tables), *shape)
 
     def number(self, keys: pd.DataFrame, held: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The pattern of each key, as if held out where `held` says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import get_num_threads
@@ -78,7 +79,9 @@ class Pricing:
         self.days, self.options = timetable.sendable.shape
         self._reach = [r for r, limit in enumerate(self.limits) if limit.customers]
         self._additive = [r for r, limit in enumerate(self.limits) if not limit.customers]
-        self._use = np.array([self.limits[r].use for r in self._additive]).reshape(-1, self.days, self.options)
+        self._use = np.array([self.limits[r].use for r in self._additive]).reshape(
+            len(self._additive), self.days, self.options
+        )
         self._counts = np.array([self.limits[r].segments for r in self._additive], dtype=bool).reshape(
             -1, len(cells.segments)
         )
@@ -94,7 +97,7 @@ class Pricing:
         span = timetable.days[-1] - timetable.days[0] if timetable.days else 0
         lasting = rules.fatigue_keep < 1 and span <= rules.fatigue_days
         reach = np.array([self.limits[r].use.any(axis=0) for r in self._reach], dtype=bool)
-        return compiled.Ground(
+        arrays = (
             graph.kind,
             graph.after,
             graph.skip,
@@ -119,9 +122,9 @@ class Pricing:
                 axis=0
             ),
             rules.fatigue_keep ** np.arange(most_fatigue + compiled.MOST_FATIGUE + 1),
-            reach.reshape(-1, len(options)),
-            lasting,
+            reach.reshape(len(self._reach), len(options)),
         )
+        return compiled.Ground(*(_plain(array) for array in arrays), bool(lasting))
 
     def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> compiled.Worth:
         """What contacts are worth at the prices; with `shortage` only towards what is missing."""
@@ -143,7 +146,7 @@ class Pricing:
         """For each cell the best stream of the menu (numbers) at the prices: worth and number."""
         rows, begin = self.book.arrays(menu)
         value, which = np.empty(len(cells)), np.empty(len(cells), dtype=np.int64)
-        compiled.best_known(self._ground, worth, cells, rows, begin, value, which)
+        compiled.best_known(self._ground, worth, _plain(cells), rows, begin, value, which)
         return value, menu[which]
 
     def search(
@@ -155,7 +158,7 @@ class Pricing:
         """
         value, path = np.empty(len(cells)), compiled.empty_paths(len(cells), self.days)
         memory = self._memory[cells]
-        compiled.search(self._ground, worth, cells, floor, memory, value, path, get_num_threads())
+        compiled.search(self._ground, worth, _plain(cells), _plain(floor), memory, value, path, get_num_threads())
         self._memory[cells] = memory
         better = value > floor
         number = np.full(len(cells), -1, dtype=np.int64)
@@ -168,7 +171,7 @@ class Pricing:
         """Cells and known streams, pair by pair, worth at least the cell's floor; None if more than `most`."""
         rows, begin = self.book.arrays(range(len(self.book)))
         pairs = np.empty((most, 2), dtype=np.int64)
-        found = compiled.known_above(self._ground, worth, cells, rows, begin, floor, pairs)
+        found = compiled.known_above(self._ground, worth, _plain(cells), rows, begin, _plain(floor), pairs)
         return (cells[pairs[:found, 0]], pairs[:found, 1]) if found <= most else None
 
     def above(
@@ -189,7 +192,7 @@ class Pricing:
         numbers, place = np.unique(streams, return_inverse=True)
         rows, begin = self.book.arrays(numbers)
         value = np.empty(len(cells))
-        compiled.worth_of(self._ground, worth, cells, place.reshape(-1), rows, begin, value)
+        compiled.worth_of(self._ground, worth, _plain(cells), place.reshape(-1), rows, begin, value)
         return value
 
     def use(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> sparse.csr_array:
@@ -208,6 +211,11 @@ class Pricing:
             use[self._additive] += self._use[:, t, i]
             use[self._reach] = np.maximum(use[self._reach], [self.limits[r].use[t, i] for r in self._reach])
         return use
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in one memory layout: each other one would be compiled for anew."""
+    return np.ascontiguousarray(array)
 
 
 def _table(rows: list[list[bool]], width: int) -> NDArray[np.bool_]:
