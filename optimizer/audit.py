@@ -33,9 +33,8 @@ class AuditFailed(RuntimeError):  # noqa: N818 - named for what the user sees
         self.breaches = breaches
         counts = breaches.rule.value_counts().reindex(RULES).dropna()
         told = ", ".join(f"{rule} {count:,.0f}" for rule, count in counts.items())
-        super().__init__(
-            f"The audit of the calendar found {len(breaches):,} breaches ({told}). Nothing is written."
-        )
+        number = f"{len(breaches):,} breach{'es' if len(breaches) != 1 else ''}"
+        super().__init__(f"The audit of the calendar found {number} ({told}). Nothing is written.")
 
 
 def audit_calendar(

@@ -190,7 +190,9 @@ class _Patterns:
             table = np.zeros(self._timetable.sendable.shape, dtype=bool)
             for code in lists_of(pd.Series([codes]))[0]:
                 row = self._keys.restrictions[code]
-                blocked = np.array([option.type in row.types for option in self._timetable.options], dtype=bool)
+                blocked = np.array(
+                    [option.type in row.types for option in self._timetable.options], dtype=bool
+                )
                 table |= row.covers[:, None] & blocked
             self._restricted[codes] = table
         return self._restricted[codes]

@@ -50,7 +50,9 @@ def _completed(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
     units = {name: campaign.business_unit for name, campaign in plan.campaigns.items()}
     extra = {name: campaign.cost_per_contact for name, campaign in plan.campaigns.items()}
     each = {name: channel.unit_cost for name, channel in plan.channels.items()}
-    cost = rows.channel.map(each).fillna(0.0).astype(float) + rows.campaign.map(extra).fillna(0.0).astype(float)
+    cost = rows.channel.map(each).fillna(0.0).astype(float) + rows.campaign.map(extra).fillna(0.0).astype(
+        float
+    )
     return (
         rows.assign(
             business_unit=[

@@ -35,7 +35,11 @@ class CannotHold(Exception):  # noqa: N818 - named for what the user sees
     @classmethod
     def in_whole_numbers(cls, limits: Sequence[Limit]) -> CannotHold:
         """Fractions of customers could keep all limits, whole customers cannot."""
-        rows = [{"limit": limit.path, "asks": "at least", "bound": limit.bound} for limit in limits if limit.at_least]
+        rows = [
+            {"limit": limit.path, "asks": "at least", "bound": limit.bound}
+            for limit in limits
+            if limit.at_least
+        ]
         return cls("Only fractions of customers could keep all limits; whole customers cannot.", rows)
 
     @property

@@ -197,9 +197,7 @@ def _planned_type(plan: Plan, campaign: str) -> str | None:
     return plan.campaigns[campaign].type if campaign in plan.campaigns else None
 
 
-def _day(
-    column: ir.DateColumn, plan: Plan, missing: int, floor: int = -1
-) -> ir.IntegerValue:
+def _day(column: ir.DateColumn, plan: Plan, missing: int, floor: int = -1) -> ir.IntegerValue:
     """Days from the period's start, cut to just outside the period so that few distinct ones are left."""
     start: date = plan.period.start
     days = column.delta(ibis.date(start), unit="day")

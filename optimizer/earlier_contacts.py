@@ -51,9 +51,7 @@ class EarlierEffects:
     that nothing feels any more.
     """
 
-    def __init__(
-        self, contacts: Sequence[EarlierContact], timetable: Timetable, rules: ContactRules
-    ) -> None:
+    def __init__(self, contacts: Sequence[EarlierContact], timetable: Timetable, rules: ContactRules) -> None:
         self._timetable, self._rules = timetable, rules
         self._day = np.array([contact.day for contact in contacts], dtype=np.int64)
         gap = timetable.day_of[None, :] - self._day[:, None]
@@ -76,7 +74,10 @@ class EarlierEffects:
             for rule in rules.never_together
         ]
         self._same = np.array(
-            [[c.campaign == o.campaign and c.channel == o.channel for o in timetable.options] for c in contacts],
+            [
+                [c.campaign == o.campaign and c.channel == o.channel for o in timetable.options]
+                for c in contacts
+            ],
             dtype=bool,
         ).reshape(len(contacts), len(timetable.options))
         self._first, self.code = self._codes(gap)
@@ -116,7 +117,9 @@ class EarlierEffects:
     def leeway(self, lists: Sequence[Sequence[int]], shared: Sequence[FrequencyCap]) -> Leeway:
         """What each list of codes leaves open; `shared` are the caps counted in `Leeway.used`."""
         sizes = np.array([len(codes) for codes in lists])
-        flat = np.fromiter((code for codes in lists for code in codes), dtype=np.int64, count=int(sizes.sum()))
+        flat = np.fromiter(
+            (code for codes in lists for code in codes), dtype=np.int64, count=int(sizes.sum())
+        )
         has = sparse.csr_array(
             (np.ones(len(flat), dtype=np.int32), flat, np.concatenate([[0], np.cumsum(sizes)])),
             shape=(len(lists), len(self._first)),

@@ -23,6 +23,7 @@ from optimizer.streams import Pricing
 
 MOST_ROUNDS = 500
 MOST_MENU = 800
+MENU_OF_MANY = 300
 FIRST_SAMPLE = 64
 ROUGH = 1e-3
 MOST_PULL_LEFT = 0.2
@@ -104,11 +105,14 @@ class Generation:
         self._at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
         self._master = Master(self._sizes, self._bounds, self._at_least)
         self._columns = _Columns()
-        self._popular = np.zeros(1, dtype=np.int64)
+        self.popular = np.zeros(1)
+        self._bound = np.inf
         self.effort = Effort()
 
     def run(self) -> LinearPlan:
         """Solves the linear program over all streams. Raises Shortage where limits cannot all hold."""
+        if self._centre is not None:
+            self._open_at(self._centre)
         if self._at_least.any() and (self._bounds[self._at_least] > 0).any():
             duals, bound = self._generate(shortage=True)
             if bound < -1e-7 * max(1.0, float(self._bounds[self._at_least].max())):
@@ -116,14 +120,23 @@ class Generation:
         duals, bound = self._generate(shortage=False)
         return self._solution(duals, bound)
 
+    def _open_at(self, prices: NDArray[np.float64]) -> None:
+        """Begins with every cell's best stream at the prices, and the bound that these prove."""
+        worth = self._pricing.worth(prices)
+        value, stream = self._pricing.best_known(worth, self._live, self._menu())
+        self._search(worth, value, stream, np.arange(len(self._live)))
+        self._bound = float(self._customers @ value) + float(prices @ self._bounds)
+        self._add(stream, np.ones(len(self._sizes)))
+
     def _generate(self, shortage: bool) -> tuple[Duals, float]:
         """Rounds until value and bound meet: known streams first, the search where these bring little.
 
         The search looks at a few cells while prices are rough, and at ever more as its streams bring
         less; only a search of all cells gives a bound.
         """
-        bound, searched = np.inf, FIRST_SAMPLE if self._centre is None else len(self._live)
-        pull = 0.0 if self._centre is None or shortage else 1.0
+        bound = np.inf if shortage else self._bound
+        searched = FIRST_SAMPLE if self._centre is None else len(self._live)
+        pull = 0.0 if self._centre is None or shortage else 0.5
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
             if shortage and duals.objective > -1e-9:
@@ -147,7 +160,7 @@ class Generation:
                 elif gain.sum() <= 0.05 * abs(duals.objective):
                     searched *= 4
             pull = pull / 2 if pull > MOST_PULL_LEFT else 0.0
-            self._add(stream, gain, duals)
+            self._add(stream, np.where(gain > 1e-10 * max(1.0, abs(duals.objective)), gain, 0.0))
             self.effort.seconds_pricing += time.perf_counter() - began
             self._report(duals.objective, bound, shortage)
         return duals, max(bound, duals.objective)
@@ -180,11 +193,12 @@ class Generation:
     def _menu(self) -> NDArray[np.int64]:
         """The streams tried on every cell: all while few, then the most used and the newest."""
         count = len(self._pricing.book)
-        if count <= MOST_MENU:
+        most = MOST_MENU if self._centre is None else MENU_OF_MANY
+        if count <= most:
             return np.arange(count)
         use = np.zeros(count)
-        use[: len(self._popular)] = self._popular
-        return np.sort(np.argsort(-use, kind="stable")[:MOST_MENU])
+        use[: len(self.popular)] = self.popular
+        return np.sort(np.append(np.argsort(-use[1:], kind="stable")[: most - 1] + 1, 0))
 
     def _gain(
         self,
@@ -202,9 +216,9 @@ class Generation:
             worth = worth + self._customers * (self._pricing.use(self._live, stream) @ (prices - duals.limit))
         return np.maximum(np.bincount(self._block, weights=worth) - self._sizes * duals.block, 0.0)
 
-    def _add(self, stream: NDArray[np.int64], gain: NDArray[np.float64], duals: Duals) -> None:
-        """Adds a column for every block whose streams are worth more than its row's price."""
-        chosen = np.flatnonzero(gain > 1e-10 * max(1.0, abs(duals.objective)))
+    def _add(self, stream: NDArray[np.int64], gain: NDArray[np.float64]) -> None:
+        """Adds a column for every block that gains by its streams."""
+        chosen = np.flatnonzero(gain)
         if not len(chosen):
             return
         share = self._customers / self._sizes[self._block]
@@ -217,16 +231,14 @@ class Generation:
             self._columns.block.append(block)
             self._columns.streams.append(stream[self._members[block]])
         self.effort.columns += len(chosen)
-        self._popular = np.bincount(
+        self.popular = np.bincount(
             stream, weights=self._customers, minlength=len(self._pricing.book)
-        ) + np.pad(0.5 * self._popular, (0, len(self._pricing.book) - len(self._popular)))
+        ) + np.pad(0.5 * self.popular, (0, len(self._pricing.book) - len(self.popular)))
 
     def _report(self, value: float, bound: float, shortage: bool) -> None:
         gap = "" if np.isinf(bound) else f", gap {100 * (bound - value) / max(abs(bound), 1e-9):.3f} %"
         what = "minimums" if shortage else "value"
-        self._progress(
-            f"{what}: round {self.effort.rounds}{gap}, {len(self._pricing.book):,} streams"
-        )
+        self._progress(f"{what}: round {self.effort.rounds}{gap}, {len(self._pricing.book):,} streams")
 
     def _missing(self) -> NDArray[np.float64]:
         """What each limit lacks at the least total shortage."""
@@ -243,7 +255,9 @@ class Generation:
             block = column if own else self._columns.block[column - blocks]
             members = self._members[block]
             cells.append(self._live[members])
-            streams.append(np.zeros(len(members), dtype=np.int64) if own else self._columns.streams[column - blocks])
+            streams.append(
+                np.zeros(len(members), dtype=np.int64) if own else self._columns.streams[column - blocks]
+            )
             amounts.append(weights[column] * self._customers[members] / self._sizes[block])
         if not cells:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -254,9 +268,7 @@ class Generation:
 
     def _solution(self, duals: Duals, bound: float) -> LinearPlan:
         cell, stream, amount = self._pairs()
-        return LinearPlan(
-            duals.objective, bound, duals.limit, cell, stream, amount, self._block, self.effort
-        )
+        return LinearPlan(duals.objective, bound, duals.limit, cell, stream, amount, self._block, self.effort)
 
 
 def solve_linear(
@@ -269,15 +281,16 @@ def solve_linear(
     """
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
-    centre, effort = None, Effort()
+    centre, effort, popular = None, Effort(), np.zeros(1)
     if len(live) > 2 * max_cells:
-        drawn, weight = _even_draw(customers, max_cells // 2)
+        drawn, weight = _even_draw(customers, max_cells)
         part = Generation(pricing, live[drawn], weight, max_cells, ROUGH, progress)
         try:
-            centre, effort = part.run().prices, part.effort
+            centre, effort, popular = part.run().prices, part.effort, part.popular
         except Shortage:
             centre = None  # what a part of the customers cannot do, all of them may
     whole = Generation(pricing, live, customers, max_cells, tolerance, progress, centre)
+    whole.popular = popular
     found = whole.run()
     return replace(found, effort=effort.plus(found.effort))
 

@@ -143,7 +143,9 @@ class _Maker:
     def reaches(self) -> Iterator[Limit]:
         for n, reach in enumerate(self.plan.reach):
             named = [self._counts(reach, option) for option in self.timetable.options]
-            inside = np.array([reach.segments is None or s in reach.segments for s in self.segments], dtype=bool)
+            inside = np.array(
+                [reach.segments is None or s in reach.segments for s in self.segments], dtype=bool
+            )
             size = float(self.segment_size[inside].sum())
             bound = reach.share * size if reach.share is not None else float(reach.customers or 0)
             yield Limit(f"reach[{n}]", True, bound, self._mask(named), inside, customers=True)

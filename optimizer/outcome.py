@@ -28,7 +28,12 @@ def streams_table(
     cells, book = pricing.cells, pricing.book.streams
     value = pricing.value(whole.cell, whole.stream) * whole.customers
     used = pd.DataFrame(
-        {"g": cells.segment[whole.cell], "s": whole.stream, "customers": whole.customers, "expected_value": value}
+        {
+            "g": cells.segment[whole.cell],
+            "s": whole.stream,
+            "customers": whole.customers,
+            "expected_value": value,
+        }
     )
     totals = used.groupby(["g", "s"], as_index=False).sum()
     options = timetable.options
@@ -99,7 +104,17 @@ def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
 def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
     """response_rates.csv: the rates used, with what was seen of each."""
     names = {"response_rate": "rate", "contacts": "contacts_seen", "responses": "responses_seen"}
-    columns = ["segment", "campaign", "channel", "rate", "low", "high", "contacts_seen", "responses_seen", "source"]
+    columns = [
+        "segment",
+        "campaign",
+        "channel",
+        "rate",
+        "low",
+        "high",
+        "contacts_seen",
+        "responses_seen",
+        "source",
+    ]
     return _by_segment(rates.rename(columns=names)[columns], ["campaign", "channel"], [True, True])
 
 

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 # HiGHS reads these as its options; limits count work, never seconds, so that a run can be repeated.
-SOLVER = {"threads": 1, "random_seed": 0, "primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
+SOLVER = {
+    "threads": 1,
+    "random_seed": 0,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+}
 
 
 class SolverFailure(RuntimeError):  # noqa: N818 - it is what happened
@@ -69,9 +74,7 @@ class Master:
         model.setOptionValue("simplex_strategy", 4)
         return model
 
-    def add(
-        self, block: NDArray[np.int64], value: NDArray[np.float64], use: sparse.csr_array
-    ) -> None:
+    def add(self, block: NDArray[np.int64], value: NDArray[np.float64], use: sparse.csr_array) -> None:
         """Adds a column for each entry of `block`; `use` has a row a column, a column a limit."""
         count = len(block)
         rows = sparse.hstack(
@@ -111,7 +114,9 @@ class Master:
         self._shortage = shortage
         short = self._first
         values = np.concatenate(self._values)
-        cost = np.concatenate([np.full(short, float(shortage)), np.zeros(len(values)) if shortage else -values])
+        cost = np.concatenate(
+            [np.full(short, float(shortage)), np.zeros(len(values)) if shortage else -values]
+        )
         index = np.arange(len(cost), dtype=np.int32)
         self._model.changeColsCost(len(cost), index, cost)
         top = highspy.kHighsInf if shortage else 0.0
@@ -143,9 +148,7 @@ def solve_whole(
     """
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
-    counts = [
-        problem.add_variable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)
-    ]
+    counts = [problem.add_variable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)]
     problem += pulp.LpAffineExpression(dict(zip(counts, value.tolist(), strict=True)))
     for g in range(len(sizes)):
         _row(problem, counts, np.flatnonzero(group == g), None, pulp.LpConstraintEQ, float(sizes[g]))
@@ -155,7 +158,10 @@ def solve_whole(
         sense = pulp.LpConstraintGE if at_least[r] else pulp.LpConstraintLE
         _row(problem, counts, columns.indices[cut], columns.data[cut], sense, float(bound))
     solver = pulp.HiGHS(msg=False, gapAbs=gap, gapRel=0.0, mip_max_nodes=most_nodes, **_whole_options())
-    problem.solve(solver)
+    # Not problem.solve: it does not know the status of a search that ended at its node limit.
+    solver.createAndConfigureSolver(problem)
+    solver.buildSolverModel(problem)
+    solver.callSolver(problem)
     info = problem.solverModel.getInfo()
     if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
         return None

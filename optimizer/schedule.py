@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.cells import Cells
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
@@ -89,9 +88,7 @@ class Scheduler:
         order = np.lexsort((whole.stream, whole.cell))
         cell, count = whole.cell[order], whole.customers[order]
         ends = pd.Series(count).groupby(cell).cumsum().to_numpy()
-        book = pd.DataFrame(
-            {"cell": cell, "stream": whole.stream[order], "low": ends - count, "high": ends}
-        )
+        book = pd.DataFrame({"cell": cell, "stream": whole.stream[order], "low": ends - count, "high": ends})
         digest = (ibis.literal(f"{self._plan.seed}:") + customers.customer_id).hexdigest("md5")
         ranked = customers.mutate(digest=digest)
         window = ibis.window(group_by=ranked.cell, order_by=[ranked.digest, ranked.customer_id])

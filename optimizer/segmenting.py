@@ -114,11 +114,7 @@ def _kept(file: Path, asked: str, features: ir.Table) -> Segmentation | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            [
-                Fault(
-                    "segments/model.json", "", f"cannot be read ({error})", "Run with --refit-segments."
-                )
-            ]
+            [Fault("segments/model.json", "", f"cannot be read ({error})", "Run with --refit-segments.")]
         ) from error
     return model if model is not None and set(model.features) <= set(features.columns) else None
 

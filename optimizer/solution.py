@@ -19,8 +19,9 @@ from optimizer.streams import Objective, Pricing
 from optimizer.timetable import Timetable
 from optimizer.whole_numbers import WholePlan, whole_plan
 
-EXACT, LARGE = 1e-9, 1e-5
-MANY_CELLS = 1000
+# How near the program's value must come to its bound, by the most cells for which it may take the time.
+TOLERANCES = ((1_000, 1e-9), (8_000, 1e-5), (30_000, 5e-5))
+ROUGHEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def solve(
     objective = Objective(figures.rate * figures.margin, figures.cost - figures.value)
     pricing = Pricing(timetable, rules, graph, cells, limits, objective)
     live = int((cells.customers > 0).sum())
-    tolerance = EXACT if live <= MANY_CELLS else LARGE
+    tolerance = next((tolerance for most, tolerance in TOLERANCES if live <= most), ROUGHEST)
     linear = solve_linear(pricing, max_cells, tolerance, progress)
     progress("whole customers")
     return Solution(linear, whole_plan(pricing, linear), pricing)

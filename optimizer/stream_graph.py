@@ -112,7 +112,9 @@ def _trackers(
         bound = mask([opened.binds(option) for option in options])
         trackers.append(Tracker(named, bound, opened.reach, None, dated=True))
     everything = np.ones(len(options), dtype=bool)
-    trackers.append(Tracker(everything, everything, rules.fatigue_days if rules.fatigue_keep < 1 else 0, None))
+    trackers.append(
+        Tracker(everything, everything, rules.fatigue_days if rules.fatigue_keep < 1 else 0, None)
+    )
     return trackers
 
 
@@ -199,7 +201,8 @@ class _Growth:
             for i in self.kinds
         ]
         sends = np.array(
-            [[sendable[t, self.kind == q].any() for q in range(len(self.kinds))] for t in range(days)], dtype=bool
+            [[sendable[t, self.kind == q].any() for q in range(len(self.kinds))] for t in range(days)],
+            dtype=bool,
         ).reshape(days, len(self.kinds))
         most = [len(self.timetable.days) if t.most is None else t.most for t in self.trackers]
         return Memory(
@@ -223,7 +226,9 @@ class _Growth:
         """Room for the codes of any state: as many contacts as each tracker can remember at once."""
         days = len(self.timetable.days)
         return 1 + sum(
-            min(days, tracker.most + 1) if tracker.most is not None and tracker.names is tracker.binds else days
+            min(days, tracker.most + 1)
+            if tracker.most is not None and tracker.names is tracker.binds
+            else days
             for tracker in self.trackers
         )
 

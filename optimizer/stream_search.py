@@ -3,7 +3,8 @@
 Labels (node of the graph, campaigns and reach rows remembered) move forward from send day to send day,
 and equal labels keep only the better one. A once-only campaign is remembered only in cells whose best
 stream would otherwise send it twice (state space relaxation, tightened until the stream is valid; see
-Righini and Salani, Networks 51, 2008). Labels that cannot beat `floor` are dropped.
+Righini and Salani, Networks 51, 2008). Labels that cannot beat `floor` are dropped: a relaxation with
+penalties for what may be sent only once bounds what can follow them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 MOST_FATIGUE = 12
+STEPS = 12
 NOTHING = -1
 
 
@@ -117,34 +119,35 @@ def _candidates(ground, worth, cell, least, options, counts):
 
 
 @njit(cache=True)
-def _best_by_day(ground, worth, cell, options, counts, by_day):
-    """by_day[t, k]: the most that one contact on send day t can be worth at fatigue k, at least 0."""
+def _best_by_day(ground, worth, cell, options, counts, penalty, by_day, pick):
+    """by_day[t, k]: the most one contact on send day t brings at fatigue k, less its campaign's penalty.
+
+    At least 0; pick[t, k] is the once-only campaign of that contact, or -1.
+    """
     g, e = ground.segment[cell], ground.profile[cell]
     by_day[:, :] = 0.0
+    pick[:, :] = NOTHING
     for t in range(options.shape[0]):
-        for k in range(by_day.shape[1]):
-            factor = ground.power[ground.fatigue[e, t] + k]
-            for n in range(counts[t]):
-                i = options[t, n]
-                net = max(0.0, worth.gain[g, i]) * factor - worth.charge[g, t, i]
-                by_day[t, k] = max(by_day[t, k], net)
+        for n in range(counts[t]):
+            i = options[t, n]
+            c = ground.once[i]
+            off = worth.charge[g, t, i] + (penalty[c] if c >= 0 else 0.0)
+            gain = max(0.0, worth.gain[g, i])
+            for k in range(by_day.shape[1]):
+                net = gain * ground.power[ground.fatigue[e, t] + k] - off
+                if net > by_day[t, k]:
+                    by_day[t, k], pick[t, k] = net, c
 
 
 @njit(cache=True)
-def _outlook(ground, worth, cell, options, counts, rest):
+def _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick):
     """rest[t, k, r]: at most this much can come from r more contacts from send day t on at fatigue k.
 
-    The lower of two relaxations: every day may have its best contact, each tiring the next ones (where
-    fatigue lasts the period); every once-only campaign has its best day. All reach bonuses are added.
+    Every day may have its best contact, each tiring the next ones (where fatigue lasts the period).
+    What may be sent or earned once only is not in it: its penalty or bonus comes on top, see _ahead.
     """
-    g, e = ground.segment[cell], ground.profile[cell]
     days, tired, most = rest.shape
-    every = 0.0
-    for b in range(ground.reach_names.shape[0]):
-        every += worth.bonus[g, b]
-    once = ground.once.max() + 1
-    by_day, by_campaign = np.zeros((days, tired)), np.empty(once + days)
-    _best_by_day(ground, worth, cell, options, counts, by_day)
+    _best_by_day(ground, worth, cell, options, counts, penalty, by_day, pick)
     rest[days - 1, :, :] = 0.0
     for t in range(days - 2, -1, -1):
         for k in range(tired):
@@ -152,34 +155,80 @@ def _outlook(ground, worth, cell, options, counts, rest):
             rest[t, k, 0] = 0.0
             for r in range(1, most):
                 rest[t, k, r] = max(rest[t + 1, k, r], by_day[t, k] + rest[t + 1, then, r - 1])
-    for k in range(tired):
-        best_once, best_free = np.zeros(max(1, once)), np.zeros(days)
-        for t in range(days - 2, -1, -1):
-            factor = ground.power[ground.fatigue[e, t] + k]
-            for n in range(counts[t]):
-                i = options[t, n]
-                net = max(0.0, worth.gain[g, i]) * factor - worth.charge[g, t, i]
-                c = ground.once[i]
-                if c >= 0:
-                    best_once[c] = max(best_once[c], net)
-                else:
-                    best_free[t] = max(best_free[t], net)
-            by_campaign[:once] = best_once[:once]
-            by_campaign[once:] = 0.0
-            by_campaign[once + t :] = best_free[t:]
-            items, total = np.sort(by_campaign), 0.0
-            for r in range(1, most):
-                if r <= items.shape[0]:
-                    total += items[items.shape[0] - r]
-                rest[t, k, r] = min(rest[t, k, r], total)
-    rest[: days - 1] += every
 
 
 @njit(cache=True)
-def _ahead(ground, rest, t, node):
-    """The bound on what can follow a node."""
-    k = min(ground.node_fatigue[node] if ground.lasting else ground.least_fatigue[node], rest.shape[1] - 1)
-    return rest[t, k, min(ground.most_more[node], rest.shape[2] - 1)]
+def _sent_by_bound(ground, rest, by_day, pick, sent):
+    """Counts in `sent` how often the outlook's best plan sends each once-only campaign."""
+    days, tired, most = rest.shape
+    sent[:] = 0
+    k, r = 0, most - 1
+    for t in range(days - 1):
+        then = min(k + 1, tired - 1) if ground.lasting else k
+        if r > 0 and by_day[t, k] > 0.0 and by_day[t, k] + rest[t + 1, then, r - 1] > rest[t + 1, k, r]:
+            if pick[t, k] >= 0:
+                sent[pick[t, k]] += 1
+            k, r = then, r - 1
+
+
+@njit(cache=True)
+def _penalise(ground, worth, cell, floor, options, counts, penalty, rest, by_day, pick):
+    """Finds penalties on once-only campaigns that make the outlook tight, by subgradient steps.
+
+    The Lagrangian relaxation of "sent at most once" (Held, Wolfe and Crowder, Mathematical Programming
+    6, 1974). Leaves the best penalties and their outlook; returns the bound on the whole stream.
+    """
+    g = ground.segment[cell]
+    every = 0.0
+    for b in range(ground.reach_names.shape[0]):
+        every += worth.bonus[g, b]
+    sent = np.zeros(penalty.shape[0], dtype=np.int64)
+    best, least = np.zeros(penalty.shape[0]), np.inf
+    penalty[:] = 0.0
+    for _ in range(STEPS):
+        _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick)
+        bound = rest[0, 0, rest.shape[2] - 1] + every + penalty.sum()
+        if bound < least:
+            least = bound
+            best[:] = penalty
+        _sent_by_bound(ground, rest, by_day, pick, sent)
+        size = 0.0
+        for c in range(penalty.shape[0]):
+            if sent[c] > 1 or (sent[c] == 0 and penalty[c] > 0.0):
+                size += (sent[c] - 1.0) ** 2
+        if least <= floor or size == 0.0:
+            break
+        step = (bound - floor) / size
+        for c in range(penalty.shape[0]):
+            penalty[c] = max(0.0, penalty[c] + step * (sent[c] - 1.0))
+    penalty[:] = best
+    _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick)
+    return least
+
+
+@njit(cache=True)
+def _ahead(ground, rest, t, node, prizes, left):
+    """The bound on what can follow a node; `left` are the bits of the mask not yet set."""
+    k = ground.node_fatigue[node] if ground.lasting else ground.least_fatigue[node]
+    bound = rest[t, min(k, rest.shape[1] - 1), min(ground.most_more[node], rest.shape[2] - 1)]
+    for n in range(prizes.shape[0]):
+        if left >> n & 1:
+            bound += prizes[n]
+    return bound
+
+
+@njit(cache=True)
+def _prizes(ground, worth, cell, penalty, memory):
+    """What each bit of a mask is worth as long as it is not set: reach bonuses, then penalties."""
+    g, rows = ground.segment[cell], ground.reach_names.shape[0]
+    prizes = np.zeros(rows + memory.sum())
+    prizes[:rows] = worth.bonus[g]
+    n = rows
+    for c in range(memory.shape[0]):
+        if memory[c]:
+            prizes[n] = penalty[c]
+            n += 1
+    return prizes
 
 
 @njit(cache=True)
@@ -196,7 +245,7 @@ def _remembered(ground, memory, bits):
 
 
 @njit(cache=True)
-def _spread(ground, worth, cell, floor, least, options, counts, rest, bits, closing, space):
+def _spread(ground, worth, cell, floor, least, options, counts, rest, prizes, bits, closing, space):
     """Moves labels through the days. Returns the last label of the best stream and its value.
 
     The label is -1 where nothing beats the floor, -2 where `space` is too small.
@@ -229,9 +278,9 @@ def _spread(ground, worth, cell, floor, least, options, counts, rest, bits, clos
                         continue
                     worth_now = value[label] + net
                     then |= bits[i]
-                if worth_now + _ahead(ground, rest, t + 1, to) <= floor:
-                    continue
                 then &= closing[t + 1]
+                if worth_now + _ahead(ground, rest, t + 1, to, prizes, closing[t + 1] & ~then) <= floor:
+                    continue
                 slot = (to * 2654435761 + then * 40503) & (size - 1)
                 while stamp[slot + 1] == stamp[0] and not (
                     node[table[slot]] == to and mask[table[slot]] == then
@@ -298,6 +347,16 @@ def _repeats(ground, path, memory):
     return found
 
 
+@njit(cache=True)
+def _trace(space, label, path):
+    """Writes the label's options by send day into `path`."""
+    path[:] = NOTHING
+    if label >= 0:
+        for t in range(path.shape[0] - 1, -1, -1):
+            path[t] = space[4][label]
+            label = space[3][label]
+
+
 @njit(cache=True, parallel=True)
 def search(ground, worth, cells, floor, memory, value, path, workers):
     """For each of `cells` the best stream worth more than its floor at the prices.
@@ -306,37 +365,41 @@ def search(ground, worth, cells, floor, memory, value, path, workers):
     the cell's remembered once-only campaigns, grown where needed. `workers` share the work.
     """
     days, options_count = ground.allowed.shape[1], ground.kind.shape[0]
-    most = 0
-    for n in range(ground.most_more.shape[0]):
-        most = max(most, ground.most_more[n])
+    most = min(ground.most_more.max(), days) + 1
     # A contact worth nothing can be left out, unless tiring later ones is a gain.
     least = 0.0 if worth.gain.min() >= 0.0 else -np.inf
     for worker in prange(workers):
         options = np.empty((days, options_count), dtype=np.int32)
         counts = np.empty(days, dtype=np.int32)
-        rest = np.zeros((days + 1, MOST_FATIGUE, most + 1))
+        tired = min(MOST_FATIGUE, most)
+        rest = np.zeros((days + 1, tired, most))
+        by_day, pick = np.empty((days, tired)), np.empty((days, tired), dtype=np.int32)
+        penalty = np.zeros(memory.shape[1])
         bits = np.empty(options_count, dtype=np.int64)
         closing = np.empty(days + 1, dtype=np.int64)
         space = _space(1 << 14, 1 << 15)
         for n in range(worker, cells.shape[0], workers):
             cell = cells[n]
+            value[n], path[n, :] = floor[n], NOTHING
             _candidates(ground, worth, cell, least, options, counts)
-            _outlook(ground, worth, cell, options, counts, rest)
+            bound = _penalise(
+                ground, worth, cell, floor[n], options, counts, penalty, rest, by_day, pick
+            )
+            if bound <= floor[n]:
+                continue
+            memory[n] |= penalty > 0.0
             while True:
                 _remembered(ground, memory[n], bits)
                 _closing(ground, bits, options, counts, closing)
+                prizes = _prizes(ground, worth, cell, penalty, memory[n])
                 label, top = _spread(
-                    ground, worth, cell, floor[n], least, options, counts, rest, bits, closing, space
+                    ground, worth, cell, floor[n], least, options, counts, rest, prizes, bits, closing, space
                 )
                 if label == -2:
                     space = _space(2 * space[0].shape[0], 4 * space[0].shape[0])
                     continue
                 value[n] = top
-                path[n, :] = NOTHING
-                if label >= 0:
-                    for t in range(days - 1, -1, -1):
-                        path[n, t] = space[4][label]
-                        label = space[3][label]
+                _trace(space, label, path[n])
                 if not _repeats(ground, path[n], memory[n]):
                     break
 
@@ -411,11 +474,13 @@ def streams_above(ground, worth, cell, floor, most, most_steps):
     options = np.empty((days, options_count), dtype=np.int32)
     counts = np.empty(days, dtype=np.int32)
     _candidates(ground, worth, cell, -np.inf, options, counts)
-    longest = 0
-    for n in range(ground.most_more.shape[0]):
-        longest = max(longest, ground.most_more[n])
-    rest = np.zeros((days + 1, MOST_FATIGUE, longest + 1))
-    _outlook(ground, worth, cell, options, counts, rest)
+    most_more = min(ground.most_more.max(), days) + 1
+    tired = min(MOST_FATIGUE, most_more)
+    rest = np.zeros((days + 1, tired, most_more))
+    by_day, pick = np.empty((days, tired)), np.empty((days, tired), dtype=np.int32)
+    none = np.zeros(max(1, ground.once.max() + 1))
+    _outlook(ground, worth, cell, options, counts, none, rest, by_day, pick)
+    prizes = _prizes(ground, worth, cell, none, none > 0.0)
     paths = np.full((most, days), NOTHING, dtype=np.int32)
     g, e = ground.segment[cell], ground.profile[cell]
     found, t = 0, 0
@@ -459,7 +524,7 @@ def streams_above(ground, worth, cell, floor, most, most_steps):
             factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node[t]]]
             extra, then = _bonus(ground, worth, g, i, mask[t])
             now = value[t] + worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
-        if now + _ahead(ground, rest, t + 1, to) < floor:
+        if now + _ahead(ground, rest, t + 1, to, prizes, ~then) < floor:
             continue
         if n >= 0:
             path[t] = options[t, n]

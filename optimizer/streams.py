@@ -47,7 +47,9 @@ class StreamBook:
         ]
         return np.array(numbers, dtype=np.int64)[inverse.reshape(-1)]
 
-    def arrays(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def arrays(
+        self, numbers: Sequence[int] | NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The chosen streams' contacts as rows, and where each stream begins."""
         chosen = [self.streams[number] for number in numbers]
         rows = np.array([pair for stream in chosen for pair in stream], dtype=np.int32).reshape(-1, 2)
@@ -89,9 +91,7 @@ class Pricing:
         self._memory = np.zeros((len(cells), max(1, graph.once_count)), dtype=bool)
         self.book = StreamBook()
 
-    def _make_ground(
-        self, timetable: Timetable, rules: ContactRules, graph: StreamGraph
-    ) -> compiled.Ground:
+    def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> compiled.Ground:
         cells, options, leeway = self.cells, timetable.options, self.cells.leeway
         most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
         span = timetable.days[-1] - timetable.days[0] if timetable.days else 0
@@ -118,9 +118,9 @@ class Pricing:
             _table([[cap.binds(option) for option in options] for cap in graph.shared_caps], len(options)),
             np.array([cap.contacts for cap in graph.shared_caps], dtype=np.int64),
             _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
-            _table([[rule.names(option) for option in options] for rule in rules.only_after], len(options)).any(
-                axis=0
-            ),
+            _table(
+                [[rule.names(option) for option in options] for rule in rules.only_after], len(options)
+            ).any(axis=0),
             rules.fatigue_keep ** np.arange(most_fatigue + compiled.MOST_FATIGUE + 1),
             reach.reshape(len(self._reach), len(options)),
         )
@@ -158,7 +158,9 @@ class Pricing:
         """
         value, path = np.empty(len(cells)), compiled.empty_paths(len(cells), self.days)
         memory = self._memory[cells]
-        compiled.search(self._ground, worth, _plain(cells), _plain(floor), memory, value, path, get_num_threads())
+        compiled.search(
+            self._ground, worth, _plain(cells), _plain(floor), memory, value, path, get_num_threads()
+        )
         self._memory[cells] = memory
         better = value > floor
         number = np.full(len(cells), -1, dtype=np.int64)

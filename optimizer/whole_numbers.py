@@ -61,7 +61,9 @@ def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
         return _plan(best, linear.bound)
     near = _promising(pricing, linear, live, best)
     some = np.union1d(split, near.cell)
-    best = _better(best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some))
+    best = _better(
+        best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some)
+    )
     if _close(best, linear.bound):
         return _plan(best, linear.bound)
     every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
@@ -128,9 +130,7 @@ def _split_cells(pricing: Pricing, linear: LinearPlan) -> NDArray[np.int64]:
     return np.unique(linear.cell[split])
 
 
-def _solve(
-    pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArray[np.int64]
-) -> _Found | None:
+def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArray[np.int64]) -> _Found | None:
     """Whole numbers over the columns of the free cells; the others keep what the linear program says."""
     fixed = ~np.isin(linear.cell, free)
     kept = _Columns(linear.cell[fixed], linear.stream[fixed])

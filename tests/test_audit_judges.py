@@ -53,7 +53,7 @@ def of_customers(planned: list[Planned]) -> dict[str, tuple[Contact, ...]]:
     }
 
 
-@settings(THOROUGH, max_examples=8)
+@settings(THOROUGH, max_examples=6)
 @given(small_workspaces(), st.data())
 def test_rules_about_customers(workspace: tuple[dict[str, Any], Tables], data: st.DataObject) -> None:
     plan, tables = workspace
@@ -87,7 +87,7 @@ def broken_series(found: pd.DataFrame) -> set[tuple[str, str]]:
     }
 
 
-@settings(THOROUGH, max_examples=5)
+@settings(THOROUGH, max_examples=4)
 @given(small_workspaces(), st.data())
 def test_limits(workspace: tuple[dict[str, Any], Tables], data: st.DataObject) -> None:
     plan, tables = workspace

@@ -20,7 +20,7 @@ def read(path: Path) -> NotebookNode:
 
 @pytest.fixture
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Own folders for all that a kernel writes, and a kernel `tests` of the interpreter that runs the tests."""
+    """Own folders for what a kernel writes, and `tests`, a kernel of the interpreter running the tests."""
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_PATH", "TMPDIR"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))

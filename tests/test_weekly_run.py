@@ -77,7 +77,9 @@ def test_three_customers_by_eye(tmp_path: Path) -> None:
     assert result.summary["expected_value"] == pytest.approx(3.9)
     assert result.summary["status"] == "optimal"
     assert result.assignments.customer_id.tolist() == [1, 2, 10]
-    assert result.assignments.stream.tolist() == ["a-02", "a-01", ""] or result.assignments.stream.iloc[2] == ""
+    assert (
+        result.assignments.stream.tolist() == ["a-02", "a-01", ""] or result.assignments.stream.iloc[2] == ""
+    )
 
 
 def test_a_budget_goes_to_the_best_and_has_its_price(tmp_path: Path) -> None:

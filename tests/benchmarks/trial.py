@@ -142,7 +142,11 @@ class Trial:
 
 
 def make_trial(
-    folder: Path, every_day: bool = False, fatigue: bool = True, customers: int = 1_000_000, tiny: bool = False
+    folder: Path,
+    every_day: bool = False,
+    fatigue: bool = True,
+    customers: int = 1_000_000,
+    tiny: bool = False,
 ) -> Trial:
     """Builds the instance with 12 send days (Monday, Wednesday, Friday), or 28.
 
@@ -165,7 +169,9 @@ def _plan(folder: Path, every_day: bool, fatigue: bool, scale: float) -> Plan:
         for channel in raw["channels"].values():
             channel["send_days"] = HALF_WEEK
     for name, most in DAILY.items():
-        raw["channels"][name]["capacity"] = [{"contacts": _scaled(most * 12 / send_days, scale), "per": "day"}]
+        raw["channels"][name]["capacity"] = [
+            {"contacts": _scaled(most * 12 / send_days, scale), "per": "day"}
+        ]
     for name, entry in CAPACITY.items():
         raw["channels"][name]["capacity"] = [_scaled_entry(entry, scale)]
     for name, volume in VOLUMES.items():
@@ -234,9 +240,7 @@ def _allowed(timetable: Timetable, channels: tuple[str, ...], state: str) -> NDA
 def _lists(code: NDArray[np.int64], histories: int) -> list[tuple[int, ...]]:
     """The codes of each history's contacts that some rule still feels."""
     ends = np.cumsum([0, *(len(one) for one in HISTORIES)])
-    return [
-        tuple(sorted(int(n) for n in code[ends[h] : ends[h + 1]] if n >= 0)) for h in range(histories)
-    ]
+    return [tuple(sorted(int(n) for n in code[ends[h] : ends[h + 1]] if n >= 0)) for h in range(histories)]
 
 
 CHANNEL_INFLUENCE = {"email": 1.0, "sms": 1.3, "app": 0.8, "phone": 5.0, "mail": 1.9}
