@@ -102,8 +102,14 @@ class EarlierEffects:
         near = [table for rule in self._near for table in rule.values()]
         marks = np.hstack([np.zeros((count, 0), dtype=bool), *felt, *near, *self._ready, self._tired])
         ahead = np.where(self._day >= 0, self._day + 1, 0)
+        # A stretch may also hold a contact ahead: which of those an earlier contact shares one with.
+        apart = np.unique(self._day[self._day >= 0])[None, :] - self._day[:, None]
+        shared = [
+            named[:, None] & (apart <= cap.reach)
+            for cap, named in zip(self._rules.caps, self._named, strict=True)
+        ]
         same = np.where((gap == 0).any(axis=1)[:, None], self._same, False)
-        key = np.hstack([marks.astype(np.int64), same, ahead[:, None]])
+        key = np.hstack([marks.astype(np.int64), same, *shared, ahead[:, None]])
         anything = marks.any(axis=1) | same.any(axis=1)
         _, first, code = np.unique(key[anything], axis=0, return_index=True, return_inverse=True)
         every = np.full(count, -1, dtype=np.int64)
