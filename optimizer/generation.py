@@ -22,9 +22,10 @@ from optimizer.stream_search import Worth
 from optimizer.streams import Pricing
 
 MOST_ROUNDS = 500
-MOST_MENU = 800
-MENU_OF_MANY = 300
+MOST_ROWS = 200
+MOST_MENU = 100
 FIRST_SAMPLE = 64
+FIRST_LABELS, MOST_LABELS = 1 << 12, 1 << 24
 ROUGH = 1e-3
 MOST_PULL_LEFT = 0.2
 
@@ -96,7 +97,8 @@ class Generation:
     ) -> None:
         self._pricing, self._tolerance, self._progress = pricing, tolerance, progress
         self._live, self._customers, self._centre = live, customers, centre
-        self._block = share_rows(pricing, self._live, max_cells)
+        rows = min(max_cells, MOST_ROWS) if centre is None else max_cells
+        self._block = share_rows(pricing, self._live, rows)
         self._sizes = np.bincount(self._block, weights=self._customers)
         self._members = np.split(
             np.argsort(self._block, kind="stable"), np.cumsum(np.bincount(self._block))[:-1]
@@ -124,8 +126,9 @@ class Generation:
         """Begins with every cell's best stream at the prices, and the bound that these prove."""
         worth = self._pricing.worth(prices)
         value, stream = self._pricing.best_known(worth, self._live, self._menu())
-        self._search(worth, value, stream, np.arange(len(self._live)))
-        self._bound = float(self._customers @ value) + float(prices @ self._bounds)
+        hoped = float(self._customers @ value + prices @ self._bounds)
+        most = self._search(worth, value, stream, np.arange(len(self._live)), abs(hoped) * self._tolerance, FIRST_LABELS)
+        self._bound = float(self._customers @ most + prices @ self._bounds)
         self._add(stream, np.ones(len(self._sizes)))
 
     def _generate(self, shortage: bool) -> tuple[Duals, float]:
@@ -137,6 +140,7 @@ class Generation:
         bound = np.inf if shortage else self._bound
         searched = FIRST_SAMPLE if self._centre is None else len(self._live)
         pull = 0.0 if self._centre is None or shortage else 0.5
+        labels = FIRST_LABELS
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
             if shortage and duals.objective > -1e-9:
@@ -152,11 +156,12 @@ class Generation:
             gain = self._gain(value, stream, prices, duals)
             if gain.sum() <= max(slack, 0.02 * open_gap):
                 some = self._sample(turn, searched)
-                self._search(worth, value, stream, some)
+                most = self._search(worth, value, stream, some, slack, labels)
                 gain = self._gain(value, stream, prices, duals)
                 if len(some) == len(self._live):
-                    found = float(self._customers @ value) + float(prices @ self._bounds)
-                    bound = min(bound, found)
+                    bound = min(bound, float(self._customers @ most + prices @ self._bounds))
+                    if self._customers @ (most - value) > max(0.5 * slack, 0.3 * gain.sum()):
+                        labels = min(4 * labels, MOST_LABELS)
                 elif gain.sum() <= 0.05 * abs(duals.objective):
                     searched *= 4
             pull = pull / 2 if pull > MOST_PULL_LEFT else 0.0
@@ -178,12 +183,19 @@ class Generation:
         value: NDArray[np.float64],
         stream: NDArray[np.int64],
         some: NDArray[np.int64],
-    ) -> None:
-        """Searches some of the live cells and puts what is better into `value` and `stream`."""
-        found, number = self._pricing.search(worth, self._live[some], value[some])
+        slack: float,
+        labels: int,
+    ) -> NDArray[np.float64]:
+        """Searches some of the live cells and puts what is better into `value` and `stream`; their bounds.
+
+        All cells together may stay a fifth of `slack` below their bounds.
+        """
+        each = 0.2 * slack / float(self._customers.sum())
+        found, number, most = self._pricing.search(worth, self._live[some], value[some], each, labels)
         value[some] = np.maximum(found, value[some])
         stream[some] = np.where(number >= 0, number, stream[some])
         self.effort.searches += 1
+        return most
 
     def _sample(self, turn: int, searched: int) -> NDArray[np.int64]:
         """The live cells searched this time: every so many-th, beginning at another one each turn."""
@@ -193,12 +205,12 @@ class Generation:
     def _menu(self) -> NDArray[np.int64]:
         """The streams tried on every cell: all while few, then the most used and the newest."""
         count = len(self._pricing.book)
-        most = MOST_MENU if self._centre is None else MENU_OF_MANY
-        if count <= most:
+        if count <= MOST_MENU:
             return np.arange(count)
         use = np.zeros(count)
         use[: len(self.popular)] = self.popular
-        return np.sort(np.append(np.argsort(-use[1:], kind="stable")[: most - 1] + 1, 0))
+        use[0] = np.inf
+        return np.sort(np.argsort(-use, kind="stable")[:MOST_MENU])
 
     def _gain(
         self,

@@ -140,11 +140,13 @@ def solve_whole(
     bounds: NDArray[np.float64],
     at_least: NDArray[np.bool_],
     gap: float,
+    target: float,
     most_nodes: int,
 ) -> WholeNumbers | None:
     """The same program with whole customers: columns of `group` g sum to sizes[g].
 
-    `gap` is absolute, in the objective's unit. None where no whole numbers were found.
+    Ends when bound and value are within `gap` (absolute, in the objective's unit), when the value
+    reaches `target`, or after `most_nodes`. None where no whole numbers were found.
     """
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
@@ -157,7 +159,8 @@ def solve_whole(
         cut = slice(columns.indptr[r], columns.indptr[r + 1])
         sense = pulp.LpConstraintGE if at_least[r] else pulp.LpConstraintLE
         _row(problem, counts, columns.indices[cut], columns.data[cut], sense, float(bound))
-    solver = pulp.HiGHS(msg=False, gapAbs=gap, gapRel=0.0, mip_max_nodes=most_nodes, **_whole_options())
+    ends = {"mip_max_nodes": most_nodes, "objective_target": -target}
+    solver = pulp.HiGHS(msg=False, gapAbs=gap, gapRel=0.0, **ends, **_whole_options())
     # Not problem.solve: it does not know the status of a search that ended at its node limit.
     solver.createAndConfigureSolver(problem)
     solver.buildSolverModel(problem)

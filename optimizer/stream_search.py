@@ -1,238 +1,31 @@
 """The search for a cell's best stream at given prices: compiled loops over the stream graph.
 
-Labels (node of the graph, campaigns and reach rows remembered) move forward from send day to send day,
-and equal labels keep only the better one. A once-only campaign is remembered only in cells whose best
-stream would otherwise send it twice (state space relaxation, tightened until the stream is valid; see
-Righini and Salani, Networks 51, 2008). Labels that cannot beat `floor` are dropped: a relaxation with
-penalties for what may be sent only once bounds what can follow them.
+The bound (stream_bounds) comes first and mostly settles it. Where it does not, labels (node of the
+graph, campaigns and reach rows remembered) move forward from send day to send day; equal labels keep
+only the better one, and labels that cannot beat the best stream known are dropped. Remembered are the
+campaigns with a penalty, and those the best stream would otherwise send twice (state space relaxation,
+tightened until the stream is valid; see Righini and Salani, Networks 51, 2008).
 """
 
 from __future__ import annotations
-
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-MOST_FATIGUE = 12
-STEPS = 12
-NOTHING = -1
+from optimizer.stream_bounds import candidates, longest, reachable, relax, tops
+from optimizer.stream_ground import NOTHING, Ground, Worth, bonus_of, fits
 
+__all__ = ["NOTHING", "Ground", "Worth"]
 
-class Ground(NamedTuple):
-    """What no price changes: the graph, the cells, and what each cell may be sent.
-
-    Arrays as in StreamGraph, Cells and Leeway; `cap_binds[s, i]` and `cap_most[s]` describe the shared
-    caps, `needs[i, r]` marks the options that wait for only-after rule r, `opens[i]` those that open
-    one, `power[k]` is the fatigue factor of k earlier contacts, `reach_names[b, i]` tells whether option
-    i counts for reach row b, `lasting` whether a planned contact tires all later ones of the period.
-    """
-
-    kind: Any
-    after: Any
-    skip: Any
-    node_fatigue: Any
-    node_ready: Any
-    counted: Any
-    most_more: Any
-    least_fatigue: Any
-    once: Any
-    segment: Any
-    pattern: Any
-    profile: Any
-    allowed: Any
-    open: Any
-    used: Any
-    fatigue: Any
-    ready: Any
-    cap_binds: Any
-    cap_most: Any
-    needs: Any
-    opens: Any
-    power: Any
-    reach_names: Any
-    lasting: Any
-
-
-class Worth(NamedTuple):
-    """What a contact is worth at the prices, by segment g, send day t and option i.
-
-    A contact with k tiring contacts before it is worth gain[g, i] * power[k] - charge[g, t, i], and a
-    stream that has a contact of reach row b earns bonus[g, b] once. bonus is never negative.
-    """
-
-    gain: Any
-    charge: Any
-    bonus: Any
+TURNS = 20
+FIRST_LABELS = 1 << 12
+HOPE = 0.5
+CLOSE = 1e-9
 
 
 @njit(cache=True)
-def _fits(ground, cell, node, t, i):
-    """Whether the cell may be sent option i on send day t at this node; the node after it, or -1."""
-    e = ground.profile[cell]
-    if not (ground.allowed[ground.pattern[cell], t, i] and ground.open[e, t, i]):
-        return NOTHING
-    to = ground.after[node, ground.kind[i]]
-    if to < 0:
-        return NOTHING
-    for r in range(ground.needs.shape[1]):
-        if ground.needs[i, r] and not (ground.ready[e, t, r] or ground.node_ready[node, r]):
-            return NOTHING
-    wide = ground.used.shape[3] - 1
-    for s in range(ground.cap_most.shape[0]):
-        if ground.cap_binds[s, i]:
-            count = 0
-            while count < ground.counted.shape[2] and ground.counted[node, s, count] >= 0:
-                count += 1
-            for j in range(count):
-                first = min(ground.counted[node, s, j], wide)
-                if count - j + 1 + ground.used[e, s, t, first] > ground.cap_most[s]:
-                    return NOTHING
-    return to
-
-
-@njit(cache=True)
-def _bonus(ground, worth, g, i, mask):
-    """The reach bonuses that option i earns beyond those in the mask, and the mask with them."""
-    extra = 0.0
-    for b in range(ground.reach_names.shape[0]):
-        if worth.bonus[g, b] > 0.0 and ground.reach_names[b, i] and not mask >> b & 1:
-            extra += worth.bonus[g, b]
-            mask |= np.int64(1) << b
-    return extra, mask
-
-
-@njit(cache=True)
-def _candidates(ground, worth, cell, least, options, counts):
-    """Fills `options[t, :counts[t]]` with what may be worth more than `least` on send day t."""
-    g, p, e = ground.segment[cell], ground.pattern[cell], ground.profile[cell]
-    for t in range(options.shape[0]):
-        counts[t] = 0
-        for i in range(ground.kind.shape[0]):
-            if ground.allowed[p, t, i] and ground.open[e, t, i]:
-                net = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
-                net += _bonus(ground, worth, g, i, np.int64(0))[0]
-                if net > least or ground.opens[i]:
-                    options[t, counts[t]] = i
-                    counts[t] += 1
-
-
-@njit(cache=True)
-def _best_by_day(ground, worth, cell, options, counts, penalty, by_day, pick):
-    """by_day[t, k]: the most one contact on send day t brings at fatigue k, less its campaign's penalty.
-
-    At least 0; pick[t, k] is the once-only campaign of that contact, or -1.
-    """
-    g, e = ground.segment[cell], ground.profile[cell]
-    by_day[:, :] = 0.0
-    pick[:, :] = NOTHING
-    for t in range(options.shape[0]):
-        for n in range(counts[t]):
-            i = options[t, n]
-            c = ground.once[i]
-            off = worth.charge[g, t, i] + (penalty[c] if c >= 0 else 0.0)
-            gain = max(0.0, worth.gain[g, i])
-            for k in range(by_day.shape[1]):
-                net = gain * ground.power[ground.fatigue[e, t] + k] - off
-                if net > by_day[t, k]:
-                    by_day[t, k], pick[t, k] = net, c
-
-
-@njit(cache=True)
-def _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick):
-    """rest[t, k, r]: at most this much can come from r more contacts from send day t on at fatigue k.
-
-    Every day may have its best contact, each tiring the next ones (where fatigue lasts the period).
-    What may be sent or earned once only is not in it: its penalty or bonus comes on top, see _ahead.
-    """
-    days, tired, most = rest.shape
-    _best_by_day(ground, worth, cell, options, counts, penalty, by_day, pick)
-    rest[days - 1, :, :] = 0.0
-    for t in range(days - 2, -1, -1):
-        for k in range(tired):
-            then = min(k + 1, tired - 1) if ground.lasting else k
-            rest[t, k, 0] = 0.0
-            for r in range(1, most):
-                rest[t, k, r] = max(rest[t + 1, k, r], by_day[t, k] + rest[t + 1, then, r - 1])
-
-
-@njit(cache=True)
-def _sent_by_bound(ground, rest, by_day, pick, sent):
-    """Counts in `sent` how often the outlook's best plan sends each once-only campaign."""
-    days, tired, most = rest.shape
-    sent[:] = 0
-    k, r = 0, most - 1
-    for t in range(days - 1):
-        then = min(k + 1, tired - 1) if ground.lasting else k
-        if r > 0 and by_day[t, k] > 0.0 and by_day[t, k] + rest[t + 1, then, r - 1] > rest[t + 1, k, r]:
-            if pick[t, k] >= 0:
-                sent[pick[t, k]] += 1
-            k, r = then, r - 1
-
-
-@njit(cache=True)
-def _penalise(ground, worth, cell, floor, options, counts, penalty, rest, by_day, pick):
-    """Finds penalties on once-only campaigns that make the outlook tight, by subgradient steps.
-
-    The Lagrangian relaxation of "sent at most once" (Held, Wolfe and Crowder, Mathematical Programming
-    6, 1974). Leaves the best penalties and their outlook; returns the bound on the whole stream.
-    """
-    g = ground.segment[cell]
-    every = 0.0
-    for b in range(ground.reach_names.shape[0]):
-        every += worth.bonus[g, b]
-    sent = np.zeros(penalty.shape[0], dtype=np.int64)
-    best, least = np.zeros(penalty.shape[0]), np.inf
-    penalty[:] = 0.0
-    for _ in range(STEPS):
-        _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick)
-        bound = rest[0, 0, rest.shape[2] - 1] + every + penalty.sum()
-        if bound < least:
-            least = bound
-            best[:] = penalty
-        _sent_by_bound(ground, rest, by_day, pick, sent)
-        size = 0.0
-        for c in range(penalty.shape[0]):
-            if sent[c] > 1 or (sent[c] == 0 and penalty[c] > 0.0):
-                size += (sent[c] - 1.0) ** 2
-        if least <= floor or size == 0.0:
-            break
-        step = (bound - floor) / size
-        for c in range(penalty.shape[0]):
-            penalty[c] = max(0.0, penalty[c] + step * (sent[c] - 1.0))
-    penalty[:] = best
-    _outlook(ground, worth, cell, options, counts, penalty, rest, by_day, pick)
-    return least
-
-
-@njit(cache=True)
-def _ahead(ground, rest, t, node, prizes, left):
-    """The bound on what can follow a node; `left` are the bits of the mask not yet set."""
-    k = ground.node_fatigue[node] if ground.lasting else ground.least_fatigue[node]
-    bound = rest[t, min(k, rest.shape[1] - 1), min(ground.most_more[node], rest.shape[2] - 1)]
-    for n in range(prizes.shape[0]):
-        if left >> n & 1:
-            bound += prizes[n]
-    return bound
-
-
-@njit(cache=True)
-def _prizes(ground, worth, cell, penalty, memory):
-    """What each bit of a mask is worth as long as it is not set: reach bonuses, then penalties."""
-    g, rows = ground.segment[cell], ground.reach_names.shape[0]
-    prizes = np.zeros(rows + memory.sum())
-    prizes[:rows] = worth.bonus[g]
-    n = rows
-    for c in range(memory.shape[0]):
-        if memory[c]:
-            prizes[n] = penalty[c]
-            n += 1
-    return prizes
-
-
-@njit(cache=True)
-def _remembered(ground, memory, bits):
+def _remembered(ground, worth, g, memory, bits):
     """The bit of each option's once-only campaign; 0 where the campaign is not remembered."""
     rows = ground.reach_names.shape[0]
     place = np.zeros(max(1, memory.shape[0]), dtype=np.int64)
@@ -245,64 +38,98 @@ def _remembered(ground, memory, bits):
 
 
 @njit(cache=True)
-def _spread(ground, worth, cell, floor, least, options, counts, rest, prizes, bits, closing, space):
+def _closing(ground, bits, options, counts, penalty, closing, left):
+    """closing[t]: the part of a mask that send days from t on can still feel; left[t, bit]: its penalties."""
+    days, rows = options.shape[0], ground.reach_names.shape[0]
+    campaigns = penalty.shape[0] - rows
+    closing[days] = 0
+    left[:] = 0.0
+    for t in range(days - 1, -1, -1):
+        closing[t] = closing[t + 1]
+        for n in range(counts[t]):
+            i = options[t, n]
+            closing[t] |= bits[i]
+            for b in range(rows):
+                if ground.reach_names[b, i]:
+                    closing[t] |= np.int64(1) << b
+                    left[b] = penalty[campaigns + b]
+            if bits[i]:
+                at = 0
+                while bits[i] >> at != 1:
+                    at += 1
+                left[at] = penalty[ground.once[i]]
+
+
+@njit(cache=True)
+def _owed(mask, left):
+    """The penalties given back for what is open in the mask."""
+    total = 0.0
+    for at in range(left.shape[0]):
+        if mask >> at & 1:
+            total += left[at]
+    return total
+
+
+@njit(cache=True)
+def _spread(ground, worth, cell, floor, least, options, counts, net, ahead, bits, closing, left, room, space):
     """Moves labels through the days. Returns the last label of the best stream and its value.
 
     The label is -1 where nothing beats the floor, -2 where `space` is too small.
     """
-    value, node, mask, before, sent, table, stamp = space
+    place, node, layer, skip, first, kind, to = net
+    value, spot, mask, before, sent, table, stamp = space
     g, e = ground.segment[cell], ground.profile[cell]
     size = table.shape[0]
-    value[0], node[0], mask[0], before[0], sent[0] = 0.0, 0, 0, -1, NOTHING
+    value[0], spot[0], mask[0], before[0], sent[0] = 0.0, 0, 0, -1, NOTHING
     begin, end = 0, 1
     days = options.shape[0]
     for t in range(days):
         stamp[0] += 1
         fresh = end
         for label in range(begin, end):
-            here, held = node[label], mask[label]
-            factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[here]]
-            for n in range(-1, counts[t]):
-                if n < 0:
-                    to, worth_now, then, i = ground.skip[here], value[label], held, NOTHING
-                else:
-                    i = options[t, n]
-                    if held & bits[i]:
+            here, held = spot[label], mask[label]
+            factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node[here]]]
+            for a in range(first[here] - 1, first[here + 1]):
+                skips = a < first[here]
+                target = skip[here] if skips else to[a]
+                for n in range(1 if skips else counts[t]):
+                    if skips:
+                        worth_now, then, i = value[label], held, NOTHING
+                    else:
+                        i = options[t, n]
+                        if ground.kind[i] != kind[a] or held & bits[i]:
+                            continue
+                        extra, then = bonus_of(ground, worth, g, i, held)
+                        gain = worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
+                        if gain <= least and not ground.opens[i]:
+                            continue
+                        worth_now = value[label] + gain
+                        then |= bits[i]
+                    then &= closing[t + 1]
+                    if worth_now + ahead[target] + _owed(closing[t + 1] & ~then, left) <= floor:
                         continue
-                    extra, then = _bonus(ground, worth, g, i, held)
-                    net = worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
-                    if net <= least and not ground.opens[i]:
-                        continue
-                    to = _fits(ground, cell, here, t, i)
-                    if to < 0:
-                        continue
-                    worth_now = value[label] + net
-                    then |= bits[i]
-                then &= closing[t + 1]
-                if worth_now + _ahead(ground, rest, t + 1, to, prizes, closing[t + 1] & ~then) <= floor:
-                    continue
-                slot = (to * 2654435761 + then * 40503) & (size - 1)
-                while stamp[slot + 1] == stamp[0] and not (
-                    node[table[slot]] == to and mask[table[slot]] == then
-                ):
-                    slot = (slot + 1) & (size - 1)
-                if stamp[slot + 1] == stamp[0]:
-                    at = table[slot]
-                    if worth_now <= value[at]:
-                        continue
-                else:
-                    if fresh >= value.shape[0] or 2 * (fresh - end) >= size:
-                        return -2, floor
-                    at = fresh
-                    table[slot], stamp[slot + 1] = at, stamp[0]
-                    fresh += 1
-                value[at], node[at], mask[at], before[at], sent[at] = worth_now, to, then, label, i
+                    slot = (target * 2654435761 + then * 40503) & (size - 1)
+                    while stamp[slot + 1] == stamp[0] and not (
+                        spot[table[slot]] == target and mask[table[slot]] == then
+                    ):
+                        slot = (slot + 1) & (size - 1)
+                    if stamp[slot + 1] == stamp[0]:
+                        at = table[slot]
+                        if worth_now <= value[at]:
+                            continue
+                    else:
+                        if fresh >= room:
+                            return -2, floor
+                        at = fresh
+                        table[slot], stamp[slot + 1] = at, stamp[0]
+                        fresh += 1
+                    value[at], spot[at], mask[at], before[at], sent[at] = worth_now, target, then, label, i
         begin, end = end, fresh
-    best, top = -1, floor
+    best, most = -1, floor
     for label in range(begin, end):
-        if value[label] > top:
-            best, top = label, value[label]
-    return best, top
+        if value[label] > most:
+            best, most = label, value[label]
+    return best, most
 
 
 @njit(cache=True)
@@ -319,18 +146,18 @@ def _space(labels, slots):
 
 
 @njit(cache=True)
-def _closing(ground, bits, options, counts, closing):
-    """closing[t]: the part of a mask that send days from t on can still feel."""
-    days = options.shape[0]
-    closing[days] = 0
-    for t in range(days - 1, -1, -1):
-        closing[t] = closing[t + 1]
-        for n in range(counts[t]):
-            i = options[t, n]
-            closing[t] |= bits[i]
-            for b in range(ground.reach_names.shape[0]):
-                if ground.reach_names[b, i]:
-                    closing[t] |= np.int64(1) << b
+def _net(ground, days):
+    """Room for a cell's part of the graph, see stream_bounds.reachable."""
+    nodes, kinds = ground.after.shape
+    return (
+        np.full(nodes, NOTHING, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(days + 2, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(nodes + 1, dtype=np.int32),
+        np.empty(nodes * kinds, dtype=np.int8),
+        np.empty(nodes * kinds, dtype=np.int32),
+    )
 
 
 @njit(cache=True)
@@ -347,61 +174,80 @@ def _repeats(ground, path, memory):
     return found
 
 
-@njit(cache=True)
-def _trace(space, label, path):
-    """Writes the label's options by send day into `path`."""
-    path[:] = NOTHING
-    if label >= 0:
-        for t in range(path.shape[0] - 1, -1, -1):
-            path[t] = space[4][label]
-            label = space[3][label]
-
-
 @njit(cache=True, parallel=True)
-def search(ground, worth, cells, floor, memory, value, path, workers):
-    """For each of `cells` the best stream worth more than its floor at the prices.
+def search(ground, worth, cells, floor, slack, most_labels, penalty, value, bound, path, workers):
+    """For each of `cells` a stream worth more than its floor at the prices, and a bound on all of them.
 
-    value[n] and path[n, t] (option or -1) get the stream, or the floor and an empty path. memory[n] is
-    the cell's remembered once-only campaigns, grown where needed. `workers` share the work.
+    value[n] and path[n, t] (option or -1) get the stream, or the floor and an empty path; no stream of
+    the cell is worth more than bound[n]. The bound is brought within `slack` of the
+    value, unless this takes more than `most_labels`. penalty[n] is what the cell's search starts from
+    and leaves behind. `workers` share the work.
     """
     days, options_count = ground.allowed.shape[1], ground.kind.shape[0]
-    most = min(ground.most_more.max(), days) + 1
     # A contact worth nothing can be left out, unless tiring later ones is a gain.
     least = 0.0 if worth.gain.min() >= 0.0 else -np.inf
+    tired = ground.node_fatigue.max() + 1
+    kinds = ground.after.shape[1]
+    rows = ground.reach_names.shape[0]
+    campaigns = penalty.shape[1] - rows
     for worker in prange(workers):
         options = np.empty((days, options_count), dtype=np.int32)
         counts = np.empty(days, dtype=np.int32)
-        tired = min(MOST_FATIGUE, most)
-        rest = np.zeros((days + 1, tired, most))
-        by_day, pick = np.empty((days, tired)), np.empty((days, tired), dtype=np.int32)
-        penalty = np.zeros(memory.shape[1])
+        top, pick = np.empty((days, kinds, tired)), np.empty((days, kinds, tired), dtype=np.int32)
+        net = _net(ground, days)
+        ahead = np.empty(ground.after.shape[0])
         bits = np.empty(options_count, dtype=np.int64)
         closing = np.empty(days + 1, dtype=np.int64)
-        space = _space(1 << 14, 1 << 15)
+        left = np.empty(64)
+        memory = np.empty(campaigns, dtype=np.bool_)
+        nothing = np.zeros(penalty.shape[1])
+        space = _space(FIRST_LABELS, 2 * FIRST_LABELS)
+        trail = np.empty(days, dtype=path.dtype)
         for n in range(worker, cells.shape[0], workers):
             cell = cells[n]
-            value[n], path[n, :] = floor[n], NOTHING
-            _candidates(ground, worth, cell, least, options, counts)
-            bound = _penalise(
-                ground, worth, cell, floor[n], options, counts, penalty, rest, by_day, pick
+            candidates(ground, worth, cell, least, options, counts)
+            tops(ground, worth, cell, options, counts, nothing, top, pick)
+            reachable(ground, cell, top, pick, least, net)
+            value[n], bound[n] = relax(
+                ground, worth, cell, floor[n], slack, TURNS, options, counts, net, ahead, top, pick,
+                penalty[n], path[n],
             )
-            if bound <= floor[n]:
+            if bound[n] <= value[n] + slack:
                 continue
-            memory[n] |= penalty > 0.0
-            while True:
-                _remembered(ground, memory[n], bits)
-                _closing(ground, bits, options, counts, closing)
-                prizes = _prizes(ground, worth, cell, penalty, memory[n])
-                label, top = _spread(
-                    ground, worth, cell, floor[n], least, options, counts, rest, prizes, bits, closing, space
+            tops(ground, worth, cell, options, counts, penalty[n], top, pick)
+            longest(ground, top, net, ahead)
+            for c in range(campaigns):
+                memory[c] = penalty[n, c] > 0.0
+            room, hope = FIRST_LABELS, 0.0
+            while bound[n] > value[n] + slack:
+                floor_now = value[n] + max(slack, hope * (bound[n] - value[n]))
+                _remembered(ground, worth, ground.segment[cell], memory, bits)
+                _closing(ground, bits, options, counts, penalty[n], closing, left)
+                label, most = _spread(
+                    ground, worth, cell, floor_now, least, options, counts, net, ahead, bits, closing,
+                    left, room, space,
                 )
-                if label == -2:
-                    space = _space(2 * space[0].shape[0], 4 * space[0].shape[0])
-                    continue
-                value[n] = top
-                _trace(space, label, path[n])
-                if not _repeats(ground, path[n], memory[n]):
-                    break
+                close = bound[n] - value[n] <= slack + CLOSE * abs(bound[n])
+                if label == -2 and hope == 0.0 and not close:
+                    hope = HOPE
+                elif label == -2:
+                    room *= 2
+                    if room > most_labels:
+                        break
+                    if room > space[0].shape[0]:
+                        space = _space(room, 2 * room)
+                elif label < 0:
+                    bound[n] = floor_now
+                    hope = 0.0 if close else hope
+                else:
+                    last = label
+                    for t in range(days - 1, -1, -1):
+                        trail[t] = space[4][last]
+                        last = space[3][last]
+                    if not _repeats(ground, trail, memory):
+                        value[n] = most
+                        bound[n] = most
+                        path[n, :] = trail
 
 
 @njit(cache=True)
@@ -414,11 +260,11 @@ def _walk(ground, worth, cell, stream, start, stop):
         while t < day:
             node = ground.skip[node]
             t += 1
-        to = _fits(ground, cell, node, t, i)
+        to = fits(ground, cell, node, t, i)
         if to < 0:
             return -np.inf
         factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
-        extra, mask = _bonus(ground, worth, g, i, mask)
+        extra, mask = bonus_of(ground, worth, g, i, mask)
         total += worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
         node = to
         t += 1
@@ -463,6 +309,75 @@ def worth_of(ground, worth, cells, streams, stream, begin, value):
         value[n] = _walk(ground, worth, cells[n], stream, begin[s], begin[s + 1])
 
 
+MOST_FATIGUE = 12
+
+
+@njit(cache=True)
+def _best_by_day(ground, worth, cell, options, counts, by_day):
+    """by_day[t, k]: the most that one contact on send day t can be worth at fatigue k, at least 0."""
+    g, e = ground.segment[cell], ground.profile[cell]
+    by_day[:, :] = 0.0
+    for t in range(options.shape[0]):
+        for k in range(by_day.shape[1]):
+            factor = ground.power[ground.fatigue[e, t] + k]
+            for n in range(counts[t]):
+                i = options[t, n]
+                net = max(0.0, worth.gain[g, i]) * factor - worth.charge[g, t, i]
+                by_day[t, k] = max(by_day[t, k], net)
+
+
+@njit(cache=True)
+def _outlook(ground, worth, cell, options, counts, rest):
+    """rest[t, k, r]: at most this much can come from r more contacts from send day t on at fatigue k.
+
+    The lower of two relaxations: every day may have its best contact, each tiring the next ones (where
+    fatigue lasts the period); every once-only campaign has its best day. All reach bonuses are added.
+    """
+    g, e = ground.segment[cell], ground.profile[cell]
+    days, tired, most = rest.shape
+    every = 0.0
+    for b in range(ground.reach_names.shape[0]):
+        every += worth.bonus[g, b]
+    once = ground.once.max() + 1
+    by_day, by_campaign = np.zeros((days, tired)), np.empty(once + days)
+    _best_by_day(ground, worth, cell, options, counts, by_day)
+    rest[days - 1, :, :] = 0.0
+    for t in range(days - 2, -1, -1):
+        for k in range(tired):
+            then = min(k + 1, tired - 1) if ground.lasting else k
+            rest[t, k, 0] = 0.0
+            for r in range(1, most):
+                rest[t, k, r] = max(rest[t + 1, k, r], by_day[t, k] + rest[t + 1, then, r - 1])
+    for k in range(tired):
+        best_once, best_free = np.zeros(max(1, once)), np.zeros(days)
+        for t in range(days - 2, -1, -1):
+            factor = ground.power[ground.fatigue[e, t] + k]
+            for n in range(counts[t]):
+                i = options[t, n]
+                net = max(0.0, worth.gain[g, i]) * factor - worth.charge[g, t, i]
+                c = ground.once[i]
+                if c >= 0:
+                    best_once[c] = max(best_once[c], net)
+                else:
+                    best_free[t] = max(best_free[t], net)
+            by_campaign[:once] = best_once[:once]
+            by_campaign[once:] = 0.0
+            by_campaign[once + t :] = best_free[t:]
+            items, total = np.sort(by_campaign), 0.0
+            for r in range(1, most):
+                if r <= items.shape[0]:
+                    total += items[items.shape[0] - r]
+                rest[t, k, r] = min(rest[t, k, r], total)
+    rest[: days - 1] += every
+
+
+@njit(cache=True)
+def _ahead(ground, rest, t, node):
+    """The bound on what can follow a node."""
+    k = min(ground.node_fatigue[node] if ground.lasting else ground.least_fatigue[node], rest.shape[1] - 1)
+    return rest[t, k, min(ground.most_more[node], rest.shape[2] - 1)]
+
+
 @njit(cache=True)
 def streams_above(ground, worth, cell, floor, most, most_steps):
     """All streams of a cell worth at least `floor` at the prices, as rows of options by send day.
@@ -473,14 +388,12 @@ def streams_above(ground, worth, cell, floor, most, most_steps):
     days, options_count = ground.allowed.shape[1], ground.kind.shape[0]
     options = np.empty((days, options_count), dtype=np.int32)
     counts = np.empty(days, dtype=np.int32)
-    _candidates(ground, worth, cell, -np.inf, options, counts)
-    most_more = min(ground.most_more.max(), days) + 1
-    tired = min(MOST_FATIGUE, most_more)
-    rest = np.zeros((days + 1, tired, most_more))
-    by_day, pick = np.empty((days, tired)), np.empty((days, tired), dtype=np.int32)
-    none = np.zeros(max(1, ground.once.max() + 1))
-    _outlook(ground, worth, cell, options, counts, none, rest, by_day, pick)
-    prizes = _prizes(ground, worth, cell, none, none > 0.0)
+    candidates(ground, worth, cell, -np.inf, options, counts)
+    longest = 0
+    for n in range(ground.most_more.shape[0]):
+        longest = max(longest, ground.most_more[n])
+    rest = np.zeros((days + 1, MOST_FATIGUE, longest + 1))
+    _outlook(ground, worth, cell, options, counts, rest)
     paths = np.full((most, days), NOTHING, dtype=np.int32)
     g, e = ground.segment[cell], ground.profile[cell]
     found, t = 0, 0
@@ -518,13 +431,13 @@ def streams_above(ground, worth, cell, floor, most, most_steps):
             i = options[t, n]
             if ground.once[i] >= 0 and used[ground.once[i]]:
                 continue
-            to = _fits(ground, cell, node[t], t, i)
+            to = fits(ground, cell, node[t], t, i)
             if to < 0:
                 continue
             factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node[t]]]
-            extra, then = _bonus(ground, worth, g, i, mask[t])
+            extra, then = bonus_of(ground, worth, g, i, mask[t])
             now = value[t] + worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
-        if now + _ahead(ground, rest, t + 1, to, prizes, ~then) < floor:
+        if now + _ahead(ground, rest, t + 1, to) < floor:
             continue
         if n >= 0:
             path[t] = options[t, n]

@@ -88,7 +88,7 @@ class Pricing:
             -1, len(cells.segments)
         )
         self._ground = self._make_ground(timetable, rules, graph)
-        self._memory = np.zeros((len(cells), max(1, graph.once_count)), dtype=bool)
+        self._penalty = np.zeros((len(cells), graph.once_count + len(self._reach)))
         self.book = StreamBook()
 
     def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> compiled.Ground:
@@ -150,22 +150,29 @@ class Pricing:
         return value, menu[which]
 
     def search(
-        self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """For each cell its best stream of all at the prices: worth and number.
+        self,
+        worth: compiled.Worth,
+        cells: NDArray[np.int64],
+        floor: NDArray[np.float64],
+        slack: float,
+        most_labels: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """For each cell its best stream of all at the prices: worth, number, and a bound on its streams.
 
-        Where no stream is worth more than `floor` the answer is the floor and -1.
+        Where no stream better than `floor` is found the answer is the floor and -1. Worth and bound are
+        within `slack` of each other, unless a cell's search would take more than `most_labels` labels.
         """
         value, path = np.empty(len(cells)), compiled.empty_paths(len(cells), self.days)
-        memory = self._memory[cells]
+        bound, penalty = np.empty(len(cells)), self._penalty[cells]
         compiled.search(
-            self._ground, worth, _plain(cells), _plain(floor), memory, value, path, get_num_threads()
-        )
-        self._memory[cells] = memory
+            self._ground, worth, _plain(cells), _plain(floor), slack, most_labels, penalty, value, bound, path,
+            get_num_threads(),
+        )  # fmt: skip
+        self._penalty[cells] = penalty
         better = value > floor
         number = np.full(len(cells), -1, dtype=np.int64)
         number[better] = self.book.add_paths(path[better])
-        return value, number
+        return value, number, bound
 
     def known_above(
         self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64], most: int

@@ -20,7 +20,7 @@ MOST_COLUMNS = 60_000
 MOST_PROMISING = 5_000
 MOST_CLOSING = 20_000
 MOST_STEPS = 20_000_000
-MOST_NODES = 5_000
+MOST_NODES = 1_000
 CLOSE = 1e-4
 
 
@@ -152,6 +152,7 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
         left,
         at_least,
         gap=0.1 * CLOSE * abs(linear.bound),
+        target=linear.bound - 0.5 * CLOSE * abs(linear.bound) - value,
         most_nodes=MOST_NODES,
     )
     if solved is None:

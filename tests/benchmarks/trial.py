@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from optimizer.cells import Cells
 from optimizer.committed import COLUMNS
-from optimizer.earlier_contacts import EarlierContact, EarlierEffects
+from optimizer.earlier_contacts import EarlierContact, EarlierEffects, Leeway
 from optimizer.limits import Limit, make_limits
 from optimizer.plan_file import Plan, load_plan
 from optimizer.rules import ContactRules, FrequencyCap
@@ -120,6 +120,7 @@ STATE_SHARE = [0.8, 0.05, 0.03, 0.12]
 HARMLESS = {"complaint": ("promotional", "research"), "debt": ("promotional",)}
 AUDIENCE = {"winter_sale", "handset", "renewal"}
 COMPLAINT_ENDS = 10
+CHANNEL_INFLUENCE = {"email": 1.0, "sms": 1.3, "app": 0.8, "phone": 5.0, "mail": 1.9}
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,6 @@ def _cells(
     allowed = np.array(
         [_allowed(timetable, PERMISSIONS[p], STATES[s]) for p in range(permissions) for s in range(states)]
     )
-    contacts = [EarlierContact(*contact) for one in HISTORIES for contact in one]
-    effects = EarlierEffects(contacts, timetable, rules)
     return Cells(
         tuple(str(n + 1) for n in range(segments)),
         np.bincount(segment, weights=counts).astype(np.int64),
@@ -222,7 +221,7 @@ def _cells(
         history,
         counts.astype(np.int64),
         allowed,
-        effects.leeway(_lists(effects.code, histories), shared),
+        earlier_contacts(timetable, rules, shared, histories),
         pd.DataFrame(),
     )
 
@@ -237,13 +236,16 @@ def _allowed(timetable: Timetable, channels: tuple[str, ...], state: str) -> NDA
     return allowed
 
 
-def _lists(code: NDArray[np.int64], histories: int) -> list[tuple[int, ...]]:
-    """The codes of each history's contacts that some rule still feels."""
+def earlier_contacts(
+    timetable: Timetable, rules: ContactRules, shared: tuple[FrequencyCap, ...], histories: int
+) -> Leeway:
+    """What each of the histories leaves open; a profile is a history's number."""
+    effects = EarlierEffects(
+        [EarlierContact(*contact) for one in HISTORIES for contact in one], timetable, rules
+    )
     ends = np.cumsum([0, *(len(one) for one in HISTORIES)])
-    return [tuple(sorted(int(n) for n in code[ends[h] : ends[h + 1]] if n >= 0)) for h in range(histories)]
-
-
-CHANNEL_INFLUENCE = {"email": 1.0, "sms": 1.3, "app": 0.8, "phone": 5.0, "mail": 1.9}
+    codes = [effects.code[ends[h] : ends[h + 1]] for h in range(histories)]
+    return effects.leeway([tuple(sorted(code[code >= 0].tolist())) for code in codes], shared)
 
 
 def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:
@@ -261,13 +263,3 @@ def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:
         np.array([campaign.value_per_contact for campaign in campaigns]),
         np.array([option.cost for option in options]),
     )
-
-
-def without_fatigue(trial: Trial, folder: Path) -> Trial:
-    """The same cells, limits and figures where contacts do not tire."""
-    raw = {**trial.plan.raw, "fatigue": {"keep": 1.0}}
-    plan = trial.plan.patched({"fatigue": {"keep": 1.0}})
-    del raw, folder
-    rules = ContactRules.of(plan)
-    graph = build_graph(trial.timetable, rules, frozenset())
-    return replace(trial, plan=plan, rules=rules, graph=graph)

@@ -1,0 +1,100 @@
+"""What the search knows: the graph, the cells and the prices as plain arrays for compiled code."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+NOTHING = -1
+
+class Ground(NamedTuple):
+    """What no price changes: the graph, the cells, and what each cell may be sent.
+
+    Arrays as in StreamGraph, Cells and Leeway; `cap_binds[s, i]` and `cap_most[s]` describe the shared
+    caps, `needs[i, r]` marks the options that wait for only-after rule r, `opens[i]` those that open
+    one, `power[k]` is the fatigue factor of k earlier contacts, `reach_names[b, i]` tells whether option
+    i counts for reach row b, `lasting` whether a planned contact tires all later ones of the period.
+    """
+
+    kind: Any
+    after: Any
+    skip: Any
+    node_fatigue: Any
+    node_ready: Any
+    counted: Any
+    most_more: Any
+    least_fatigue: Any
+    once: Any
+    segment: Any
+    pattern: Any
+    profile: Any
+    allowed: Any
+    open: Any
+    used: Any
+    fatigue: Any
+    ready: Any
+    cap_binds: Any
+    cap_most: Any
+    needs: Any
+    opens: Any
+    power: Any
+    reach_names: Any
+    lasting: Any
+
+
+class Worth(NamedTuple):
+    """What a contact is worth at the prices, by segment g, send day t and option i.
+
+    A contact with k tiring contacts before it is worth gain[g, i] * power[k] - charge[g, t, i], and a
+    stream that has a contact of reach row b earns bonus[g, b] once. bonus is never negative.
+    """
+
+    gain: Any
+    charge: Any
+    bonus: Any
+
+
+@njit(cache=True)
+def fits(ground, cell, node, t, i):
+    """Whether the cell may be sent option i on send day t at this node; the node after it, or -1."""
+    if not (ground.allowed[ground.pattern[cell], t, i] and ground.open[ground.profile[cell], t, i]):
+        return NOTHING
+    to = ground.after[node, ground.kind[i]]
+    return to if to >= 0 and has_room(ground, cell, node, t, i, True) else NOTHING
+
+
+@njit(cache=True)
+def has_room(ground, cell, node, t, i, tight):
+    """Whether only-after rules and, if `tight`, earlier contacts leave room for option i (or its like)."""
+    e = ground.profile[cell]
+    for r in range(ground.needs.shape[1]):
+        if ground.needs[i, r] and not (ground.ready[e, t, r] or ground.node_ready[node, r]):
+            return False
+    if not tight:
+        return True
+    wide = ground.used.shape[3] - 1
+    for s in range(ground.cap_most.shape[0]):
+        if ground.cap_binds[s, i]:
+            count = 0
+            while count < ground.counted.shape[2] and ground.counted[node, s, count] >= 0:
+                count += 1
+            for j in range(count):
+                first = min(ground.counted[node, s, j], wide)
+                if count - j + 1 + ground.used[e, s, t, first] > ground.cap_most[s]:
+                    return False
+    return True
+
+
+@njit(cache=True)
+def bonus_of(ground, worth, g, i, mask):
+    """The reach bonuses that option i earns beyond those in the mask, and the mask with them."""
+    extra = 0.0
+    for b in range(ground.reach_names.shape[0]):
+        if worth.bonus[g, b] > 0.0 and ground.reach_names[b, i] and not mask >> b & 1:
+            extra += worth.bonus[g, b]
+            mask |= np.int64(1) << b
+    return extra, mask
+
+
