@@ -24,6 +24,7 @@ from optimizer.streams import Pricing
 MOST_ROUNDS = 500
 MOST_ROWS = 200
 MOST_MENU = 100
+MOST_FOUND = 6
 FIRST_SAMPLE = 64
 FIRST_LABELS, MOST_LABELS = 1 << 12, 1 << 24
 ROUGH = 1e-3
@@ -109,6 +110,7 @@ class Generation:
         self._columns = _Columns()
         self.popular = np.zeros(1)
         self._bound = np.inf
+        self._found: list[NDArray[np.int64]] = []
         self.effort = Effort()
 
     def run(self) -> LinearPlan:
@@ -125,7 +127,7 @@ class Generation:
     def _open_at(self, prices: NDArray[np.float64]) -> None:
         """Begins with every cell's best stream at the prices, and the bound that these prove."""
         worth = self._pricing.worth(prices)
-        value, stream = self._pricing.best_known(worth, self._live, self._menu())
+        value, stream = self._known(worth)
         hoped = float(self._customers @ value + prices @ self._bounds)
         most = self._search(worth, value, stream, np.arange(len(self._live)), abs(hoped) * self._tolerance, FIRST_LABELS)
         self._bound = float(self._customers @ most + prices @ self._bounds)
@@ -151,7 +153,7 @@ class Generation:
             began = time.perf_counter()
             prices = duals.limit if pull == 0.0 else (1 - pull) * duals.limit + pull * self._centre
             worth = self._pricing.worth(prices, shortage)
-            value, stream = self._pricing.best_known(worth, self._live, self._menu())
+            value, stream = self._known(worth)
             open_gap = min(bound - duals.objective, abs(duals.objective))
             gain = self._gain(value, stream, prices, duals)
             if gain.sum() <= max(slack, 0.02 * open_gap):
@@ -188,19 +190,30 @@ class Generation:
     ) -> NDArray[np.float64]:
         """Searches some of the live cells and puts what is better into `value` and `stream`; their bounds.
 
-        All cells together may stay a fifth of `slack` below their bounds.
+        All cells together may stay three tenths of `slack` below their bounds.
         """
-        each = 0.2 * slack / float(self._customers.sum())
+        each = 0.3 * slack / float(self._customers.sum())
         found, number, most = self._pricing.search(worth, self._live[some], value[some], each, labels)
         value[some] = np.maximum(found, value[some])
         stream[some] = np.where(number >= 0, number, stream[some])
         self.effort.searches += 1
+        if len(some) == len(self._live):
+            self._found = [*self._found[1 - MOST_FOUND :], stream.copy()]
         return most
 
     def _sample(self, turn: int, searched: int) -> NDArray[np.int64]:
         """The live cells searched this time: every so many-th, beginning at another one each turn."""
         step = max(1, len(self._live) // searched)
         return np.arange(turn % step, len(self._live), step)
+
+    def _known(self, worth: Worth) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The best known stream of each live cell: of the menu, and of those that searches found for it."""
+        value, stream = self._pricing.best_known(worth, self._live, self._menu())
+        for own in self._found:
+            again = self._pricing.value(self._live, own, worth)
+            better = again > value
+            value[better], stream[better] = again[better], own[better]
+        return value, stream
 
     def _menu(self) -> NDArray[np.int64]:
         """The streams tried on every cell: all while few, then the most used and the newest."""

@@ -21,7 +21,7 @@ from optimizer.whole_numbers import WholePlan, whole_plan
 
 # How near the program's value must come to its bound, by the most cells for which it may take the time.
 TOLERANCES = ((1_000, 1e-9), (8_000, 1e-5), (30_000, 5e-5))
-ROUGHEST = 5e-3
+ROUGHEST = 1e-2
 
 
 @dataclass(frozen=True)

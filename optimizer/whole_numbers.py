@@ -57,14 +57,14 @@ def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
     split = _split_cells(pricing, linear)
     first = _columns(linear, split).with_more(split, np.zeros(len(split), dtype=np.int64))
     best = _solve(pricing, linear, first, split)
-    if _close(best, linear.bound):
+    if _close(best, linear):
         return _plan(best, linear.bound)
     near = _promising(pricing, linear, live, best)
     some = np.union1d(split, near.cell)
     best = _better(
         best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some)
     )
-    if _close(best, linear.bound):
+    if _close(best, linear):
         return _plan(best, linear.bound)
     every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
     return _closed(pricing, linear, every.with_more(near.cell, near.stream), live, best)
@@ -96,8 +96,9 @@ class _Found:
     bound: float
 
 
-def _close(found: _Found | None, bound: float) -> bool:
-    return found is not None and bound - found.value <= CLOSE * abs(bound)
+def _close(found: _Found | None, linear: LinearPlan) -> bool:
+    """Whether whole numbers cost next to nothing of what the linear program reached."""
+    return found is not None and linear.value - found.value <= CLOSE * abs(linear.bound)
 
 
 def _better(one: _Found | None, other: _Found | None) -> _Found | None:
@@ -152,7 +153,7 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
         left,
         at_least,
         gap=0.1 * CLOSE * abs(linear.bound),
-        target=linear.bound - 0.5 * CLOSE * abs(linear.bound) - value,
+        target=linear.value - 0.5 * CLOSE * abs(linear.bound) - value,
         most_nodes=MOST_NODES,
     )
     if solved is None:
@@ -186,6 +187,4 @@ def _closed(
         room, steps = room - len(more), steps - taken
         columns = columns.with_more(np.full(len(more), cell), more)
     found = _better(best, _solve(pricing, linear, columns, live))
-    if found is None:
-        raise OnlyWholeNumbers
-    return _plan(found, min(linear.bound, max(found.bound, found.value)))
+    return _plan(found, linear.bound if found is None else min(linear.bound, max(found.bound, found.value)))

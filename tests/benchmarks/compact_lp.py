@@ -37,9 +37,7 @@ class _Rows:
         self.low: list[float] = []
         self.high: list[float] = []
 
-    def add(
-        self, columns: NDArray[np.int64], entries: NDArray[np.float64], low: float, high: float
-    ) -> None:
+    def add(self, columns: NDArray[np.int64], entries: NDArray[np.float64], low: float, high: float) -> None:
         self.row.append(np.full(len(columns), len(self.low)))
         self.column.append(columns)
         self.entry.append(entries)
