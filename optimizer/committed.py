@@ -53,14 +53,12 @@ def _completed(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
     cost = rows.channel.map(each).fillna(0.0).astype(float) + rows.campaign.map(extra).fillna(0.0).astype(
         float
     )
-    return (
-        rows.assign(
-            business_unit=[
-                units.get(name) if pd.isna(unit) else unit
-                for unit, name in zip(rows.business_unit, rows.campaign, strict=True)
-            ],
-            cost=rows.cost.astype(float).fillna(cost),
-        )[COLUMNS]
-        .sort_values(COLUMNS, ignore_index=True)
-        .reset_index(drop=True)
+    unit = [
+        units.get(name) if pd.isna(own) else own
+        for own, name in zip(rows.business_unit, rows.campaign, strict=True)
+    ]
+    filled = rows.assign(
+        business_unit=pd.Series(unit, index=rows.index, dtype=object),
+        cost=rows.cost.astype(float).fillna(cost),
     )
+    return filled[COLUMNS].sort_values(COLUMNS, ignore_index=True)

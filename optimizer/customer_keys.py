@@ -159,7 +159,9 @@ def _restrictions(
 
     lists, effects = _code_lists(rows, effect)
     return lists, tuple(
-        RestrictionCode(tuple(types), np.array(covers, dtype=bool)) for types, covers in effects
+        RestrictionCode(types, np.array(covers, dtype=bool))
+        for types, covers in effects
+        if isinstance(types, tuple)
     )
 
 

@@ -118,7 +118,7 @@ class EarlierEffects:
 
     def _bound(self, cap: FrequencyCap) -> NDArray[np.bool_]:
         named = np.array([cap.binds(option) for option in self._timetable.options], dtype=bool)
-        return self._timetable.sendable[:, named].any(axis=1)
+        return np.asarray(self._timetable.sendable[:, named].any(axis=1))
 
     def leeway(self, lists: Sequence[Sequence[int]], shared: Sequence[FrequencyCap]) -> Leeway:
         """What each list of codes leaves open; `shared` are the caps counted in `Leeway.used`."""
@@ -181,7 +181,7 @@ class EarlierEffects:
         return most
 
     def _keep_apart(self, opens: NDArray[np.bool_], has: sparse.csr_array) -> None:
-        for rule, tables in zip(self._rules.never_together, self._near, strict=True):
+        for tables in self._near:
             near = {name: self._sum(has, table) > 0 for name, table in tables.items()}
             for i, option in enumerate(self._timetable.options):
                 others = [table for name, table in near.items() if name != option.campaign]

@@ -100,7 +100,7 @@ class Generation:
         self._live, self._customers, self._centre = live, customers, centre
         rows = min(max_cells, MOST_ROWS) if centre is None else max_cells
         self._block = share_rows(pricing, self._live, rows)
-        self._sizes = np.bincount(self._block, weights=self._customers)
+        self._sizes = np.bincount(self._block, weights=self._customers).astype(np.float64)
         self._members = np.split(
             np.argsort(self._block, kind="stable"), np.cumsum(np.bincount(self._block))[:-1]
         )
@@ -108,7 +108,7 @@ class Generation:
         self._at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
         self._master = Master(self._sizes, self._bounds, self._at_least)
         self._columns = _Columns()
-        self.popular = np.zeros(1)
+        self.popular: NDArray[np.float64] = np.zeros(1)
         self._bound = np.inf
         self._found: list[NDArray[np.int64]] = []
         self.effort = Effort()
@@ -129,7 +129,9 @@ class Generation:
         worth = self._pricing.worth(prices)
         value, stream = self._known(worth)
         hoped = float(self._customers @ value + prices @ self._bounds)
-        most = self._search(worth, value, stream, np.arange(len(self._live)), abs(hoped) * self._tolerance, FIRST_LABELS)
+        most = self._search(
+            worth, value, stream, np.arange(len(self._live)), abs(hoped) * self._tolerance, FIRST_LABELS
+        )
         self._bound = float(self._customers @ most + prices @ self._bounds)
         self._add(stream, np.ones(len(self._sizes)))
 
@@ -151,7 +153,9 @@ class Generation:
             if bound - duals.objective <= slack:
                 break
             began = time.perf_counter()
-            prices = duals.limit if pull == 0.0 else (1 - pull) * duals.limit + pull * self._centre
+            prices = duals.limit
+            if self._centre is not None and pull > 0.0:
+                prices = (1 - pull) * prices + pull * self._centre
             worth = self._pricing.worth(prices, shortage)
             value, stream = self._known(worth)
             open_gap = min(bound - duals.objective, abs(duals.objective))
@@ -256,9 +260,9 @@ class Generation:
             self._columns.block.append(block)
             self._columns.streams.append(stream[self._members[block]])
         self.effort.columns += len(chosen)
-        self.popular = np.bincount(
-            stream, weights=self._customers, minlength=len(self._pricing.book)
-        ) + np.pad(0.5 * self.popular, (0, len(self._pricing.book) - len(self.popular)))
+        count = len(self._pricing.book)
+        used = np.bincount(stream, weights=self._customers, minlength=count).astype(np.float64)
+        self.popular = used + np.pad(0.5 * self.popular, (0, count - len(self.popular)))
 
     def _report(self, value: float, bound: float, shortage: bool) -> None:
         gap = "" if np.isinf(bound) else f", gap {100 * (bound - value) / max(abs(bound), 1e-9):.3f} %"
@@ -289,7 +293,8 @@ class Generation:
         pairs, place = np.unique(
             np.column_stack([np.concatenate(cells), np.concatenate(streams)]), axis=0, return_inverse=True
         )
-        return pairs[:, 0], pairs[:, 1], np.bincount(place.reshape(-1), weights=np.concatenate(amounts))
+        together = np.bincount(place.reshape(-1), weights=np.concatenate(amounts)).astype(np.float64)
+        return pairs[:, 0], pairs[:, 1], together
 
     def _solution(self, duals: Duals, bound: float) -> LinearPlan:
         cell, stream, amount = self._pairs()

@@ -61,9 +61,7 @@ def make_limits(
     contact) and contacts, a row for each distinct combination (see committed_contacts).
     """
     maker = _Maker(plan, timetable, list(segments), segment_size, committed)
-    return tuple(
-        [*maker.capacities(), *maker.volumes(), *maker.budgets(), *maker.reaches()],
-    )
+    return (*maker.capacities(), *maker.volumes(), *maker.budgets(), *maker.reaches())
 
 
 class _Maker:
@@ -109,8 +107,6 @@ class _Maker:
 
     def volumes(self) -> Iterator[Limit]:
         for name, campaign in self.plan.campaigns.items():
-            if campaign.contacts is None:
-                continue
             named = self._mask([option.campaign == name for option in self.timetable.options])
             used = float(self._since_start(name).contacts.sum())
             for word, bound in (("min", campaign.contacts.min), ("max", campaign.contacts.max)):

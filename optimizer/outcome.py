@@ -18,6 +18,7 @@ from optimizer.strategy import dated_contacts_in_words
 from optimizer.timetable import Timetable
 
 OPTIMAL_GAP = 1e-4
+MONEY = 1e-6
 
 
 def streams_table(
@@ -123,7 +124,8 @@ def summary_figures(
 ) -> dict[str, Any]:
     """The summary's figures: value and proof, cost, contacts, customers, cells and streams."""
     value, bound = round(float(allocation.expected_value.sum()), 6), solution.whole.bound
-    gap = max(0.0, (bound - value) / abs(bound)) if bound else 0.0
+    # Money is told to 6 places: what lies below is rounding, not a gap.
+    gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     linear, cells = solution.linear, solution.pricing.cells
     reached = solution.whole.customers[solution.whole.stream > 0].sum()
     return {

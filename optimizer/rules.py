@@ -149,8 +149,12 @@ class ContactRules:
     def lookback(self) -> int:
         """How many days before a contact the oldest contact may lie that still matters to it."""
         fatigue = self.fatigue_days if self.fatigue_keep < 1 else 0
-        every = (*self.caps, *self.never_together, *self.only_after)
-        return max((fatigue, *(rule.reach for rule in every)))
+        reaches = [
+            *(cap.reach for cap in self.caps),
+            *(rule.reach for rule in self.never_together),
+            *(rule.reach for rule in self.only_after),
+        ]
+        return max((fatigue, *reaches))
 
 
 def _caps(

@@ -84,7 +84,7 @@ class Scheduler:
         )
 
     def _draw_by_rank(self, customers: ir.Table, whole: WholePlan) -> ir.Table:
-        """customer_id, cell, hold_out and stream number: the first customers of a cell get its first stream."""
+        """customer_id, cell, hold_out and stream: the first customers of a cell get its first stream."""
         order = np.lexsort((whole.stream, whole.cell))
         cell, count = whole.cell[order], whole.customers[order]
         ends = pd.Series(count).groupby(cell).cumsum().to_numpy()
@@ -133,7 +133,7 @@ class Scheduler:
         segment, book = self._cells.segment, self._pricing.book.streams
         used = pd.DataFrame({"g": segment[whole.cell], "s": whole.stream, "n": whole.customers})
         seen = pd.DataFrame({"g": segment[pairs.cell.to_numpy()], "s": pairs.stream, "n": 0})
-        totals = pd.concat([used, seen]).groupby(["g", "s"], as_index=False).n.sum()
+        totals: pd.DataFrame = pd.concat([used, seen]).groupby(["g", "s"], as_index=False)[["n"]].sum()
         totals["contacts"] = [book[s] for s in totals.s]
         totals = totals.sort_values(["g", "n", "contacts"], ascending=[True, False, True])
         rank = (totals.s > 0).groupby(totals.g).cumsum()

@@ -120,7 +120,7 @@ def _kept(file: Path, asked: str, features: ir.Table) -> Segmentation | None:
 
 
 def excluded(plan: Plan, tables: Tables, use: str) -> ir.Table | None:
-    """Customers whom an open restriction keeps out of `use` ("segments" or "response"), if any reason does."""
+    """Customers whom an open restriction keeps out of `use` ("segments" or "response"); None without any."""
     reasons = [name for name, rule in plan.policy.restrictions.items() if use in rule.excludes_from]
     if not reasons:
         return None

@@ -113,7 +113,7 @@ def reachable(ground, cell, top, pick, least, net):
 @njit(cache=True)
 def longest(ground, top, net, ahead):
     """ahead[m]: the most that can follow node m, whatever is repeated."""
-    place, node, layer, skip, first, kind, to = net
+    _, node, layer, skip, first, kind, to = net
     days = top.shape[0]
     for m in range(layer[days], layer[days + 1]):
         ahead[m] = 0.0
@@ -128,7 +128,7 @@ def longest(ground, top, net, ahead):
 @njit(cache=True)
 def trace(ground, top, pick, net, ahead, path):
     """The longest path from the start, as options by send day."""
-    place, node, layer, skip, first, kind, to = net
+    _, node, _, skip, first, kind, to = net
     m = 0
     for t in range(top.shape[0]):
         path[t] = NOTHING
@@ -147,11 +147,11 @@ def without_repeats(ground, worth, cell, path):
     g, e = ground.segment[cell], ground.profile[cell]
     for t in range(path.shape[0]):
         for u in range(t):
-            if path[t] >= 0 and path[u] >= 0 and ground.once[path[t]] >= 0:
-                if ground.once[path[t]] == ground.once[path[u]]:
-                    one = worth.gain[g, path[u]] * ground.power[ground.fatigue[e, u]] - worth.charge[g, u, path[u]]
-                    two = worth.gain[g, path[t]] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, path[t]]
-                    path[u if one < two else t] = NOTHING
+            i, j = path[t], path[u]
+            if i >= 0 and j >= 0 and 0 <= ground.once[i] == ground.once[j]:
+                later = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
+                sooner = worth.gain[g, j] * ground.power[ground.fatigue[e, u]] - worth.charge[g, u, j]
+                path[u if sooner < later else t] = NOTHING
     node, total, mask = 0, 0.0, np.int64(0)
     for t in range(path.shape[0]):
         i = path[t]
@@ -206,7 +206,7 @@ def relax(ground, worth, cell, floor, slack, turns, options, counts, net, ahead,
     tried = np.empty(path.shape[0], dtype=path.dtype)
     best, bound, pace, stale = floor, np.inf, 1.0, 0
     path[:] = NOTHING
-    for turn in range(turns):
+    for _ in range(turns):
         tops(ground, worth, cell, options, counts, trial, top, pick)
         longest(ground, top, net, ahead)
         now = ahead[0] + trial.sum()

@@ -9,6 +9,7 @@ from numba import njit
 
 NOTHING = -1
 
+
 class Ground(NamedTuple):
     """What no price changes: the graph, the cells, and what each cell may be sent.
 
@@ -96,5 +97,3 @@ def bonus_of(ground, worth, g, i, mask):
             extra += worth.bonus[g, b]
             mask |= np.int64(1) << b
     return extra, mask
-
-

@@ -76,7 +76,7 @@ def _spread(ground, worth, cell, floor, least, options, counts, net, ahead, bits
 
     The label is -1 where nothing beats the floor, -2 where `space` is too small.
     """
-    place, node, layer, skip, first, kind, to = net
+    _, node, _, skip, first, kind, to = net
     value, spot, mask, before, sent, table, stamp = space
     g, e = ground.segment[cell], ground.profile[cell]
     size = table.shape[0]
@@ -209,8 +209,20 @@ def search(ground, worth, cells, floor, slack, most_labels, penalty, value, boun
             tops(ground, worth, cell, options, counts, nothing, top, pick)
             reachable(ground, cell, top, pick, least, net)
             value[n], bound[n] = relax(
-                ground, worth, cell, floor[n], slack, TURNS, options, counts, net, ahead, top, pick,
-                penalty[n], path[n],
+                ground,
+                worth,
+                cell,
+                floor[n],
+                slack,
+                TURNS,
+                options,
+                counts,
+                net,
+                ahead,
+                top,
+                pick,
+                penalty[n],
+                path[n],
             )
             if bound[n] <= value[n] + slack:
                 continue
@@ -224,8 +236,20 @@ def search(ground, worth, cells, floor, slack, most_labels, penalty, value, boun
                 _remembered(ground, worth, ground.segment[cell], memory, bits)
                 _closing(ground, bits, options, counts, penalty[n], closing, left)
                 label, most = _spread(
-                    ground, worth, cell, floor_now, least, options, counts, net, ahead, bits, closing,
-                    left, room, space,
+                    ground,
+                    worth,
+                    cell,
+                    floor_now,
+                    least,
+                    options,
+                    counts,
+                    net,
+                    ahead,
+                    bits,
+                    closing,
+                    left,
+                    room,
+                    space,
                 )
                 close = bound[n] - value[n] <= slack + CLOSE * abs(bound[n])
                 if label == -2 and hope == 0.0 and not close:

@@ -97,7 +97,7 @@ class Pricing:
         span = timetable.days[-1] - timetable.days[0] if timetable.days else 0
         lasting = rules.fatigue_keep < 1 and span <= rules.fatigue_days
         reach = np.array([self.limits[r].use.any(axis=0) for r in self._reach], dtype=bool)
-        arrays = (
+        arrays: tuple[NDArray[Any], ...] = (
             graph.kind,
             graph.after,
             graph.skip,
@@ -118,13 +118,13 @@ class Pricing:
             _table([[cap.binds(option) for option in options] for cap in graph.shared_caps], len(options)),
             np.array([cap.contacts for cap in graph.shared_caps], dtype=np.int64),
             _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
-            _table(
-                [[rule.names(option) for option in options] for rule in rules.only_after], len(options)
-            ).any(axis=0),
+            np.array(
+                [any(rule.names(option) for rule in rules.only_after) for option in options], dtype=bool
+            ),
             rules.fatigue_keep ** np.arange(most_fatigue + compiled.MOST_FATIGUE + 1),
             reach.reshape(len(self._reach), len(options)),
         )
-        return compiled.Ground(*(_plain(array) for array in arrays), bool(lasting))
+        return compiled.Ground._make((*(_plain(array) for array in arrays), bool(lasting)))
 
     def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> compiled.Worth:
         """What contacts are worth at the prices; with `shortage` only towards what is missing."""
@@ -157,7 +157,7 @@ class Pricing:
         slack: float,
         most_labels: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-        """For each cell its best stream of all at the prices: worth, number, and a bound on its streams.
+        """For each cell its best stream of all at the prices: worth, number, and a bound on them all.
 
         Where no stream better than `floor` is found the answer is the floor and -1. Worth and bound are
         within `slack` of each other, unless a cell's search would take more than `most_labels` labels.
@@ -177,7 +177,7 @@ class Pricing:
     def known_above(
         self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64], most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Cells and known streams, pair by pair, worth at least the cell's floor; None if more than `most`."""
+        """Cells and known streams worth at least the cell's floor, pair by pair; None if above `most`."""
         rows, begin = self.book.arrays(range(len(self.book)))
         pairs = np.empty((most, 2), dtype=np.int64)
         found = compiled.known_above(self._ground, worth, _plain(cells), rows, begin, _plain(floor), pairs)

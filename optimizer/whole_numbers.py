@@ -1,8 +1,8 @@
 """From fractions of cells to whole customers, exactly.
 
 The same program in whole numbers is solved first over the few cells that the linear program splits,
-then also over the known streams of least reduced cost; last, streams whose reduced cost lies inside the remaining gap are added:
-no other stream can be part of a better plan.
+then also over the known streams of least reduced cost; last, streams whose reduced cost lies inside
+the remaining gap are added: no other stream can be part of a better plan.
 """
 
 from __future__ import annotations

@@ -42,12 +42,14 @@ campaigns:
               from: 2026-12-14, to: 2026-12-27, margin_per_response: 15}
   gift_card: {type: promotional, business_unit: retail, channels: [email, sms, mail],
               from: 2026-12-07, to: 2026-12-23, margin_per_response: 18}
-  broadband: {type: promotional, business_unit: telecom, channels: [email, phone, mail], margin_per_response: 160}
+  broadband: {type: promotional, business_unit: telecom, channels: [email, phone, mail],
+              margin_per_response: 160}
   handset: {type: promotional, business_unit: telecom, channels: [sms, app, phone],
             from: 2026-11-30, to: 2026-12-13, margin_per_response: 90}
   roaming: {type: promotional, business_unit: telecom, channels: [sms, app],
             from: 2026-12-09, margin_per_response: 12}
-  home_cover: {type: promotional, business_unit: insurance, channels: [phone, mail, email], margin_per_response: 210}
+  home_cover: {type: promotional, business_unit: insurance, channels: [phone, mail, email],
+               margin_per_response: 210}
   win_back: {type: promotional, business_unit: insurance, channels: [phone, mail],
              from: 2026-12-07, to: 2026-12-20, margin_per_response: 120}
   thank_you: {type: recognition, business_unit: retail, channels: [email, mail, sms], value_per_contact: 0.35,
@@ -104,16 +106,16 @@ PERMISSIONS = [
 ]
 PERMISSION_SHARE = [0.22, 0.2, 0.18, 0.14, 0.08, 0.12, 0.06]
 SEGMENT_SHARE = [0.05, 0.09, 0.13, 0.16, 0.19, 0.2, 0.18]
-HISTORIES: list[list[tuple[int, str, str, str]]] = [
+HISTORIES: list[list[tuple[int, str, str, str | None]]] = [
     [],
     [(-20, "old_offer", "email", "promotional")],
     [(-9, "old_offer", "email", "promotional"), (-16, "old_offer", "app", "promotional")],
     [(-2, "bill", "email", "functional"), (-5, "old_offer", "email", "promotional")],
     [(-4, "old_offer", "mail", "promotional")],
     [(-12, "old_offer", "phone", "promotional"), (-25, "survey", "email", "research")],
-    [(-1, "old_offer", "sms", "promotional"), (-3, "bill", "app", "functional"), (-5, "old_offer", "app", "promotional")],
+    [(-1, "old_offer", "sms", "promotional"), (-3, "bill", "app", "functional"), (-5, "old_offer", "app", None)],
     [(-10, "home_cover", "mail", "promotional"), (-17, "broadband", "email", "promotional")],
-    [(-2, "our_story", "app", "brand"), (-14, "roaming", "sms", "promotional"), (-22, "old_offer", "email", "promotional")],
+    [(-2, "our_story", "app", "brand"), (-14, "roaming", "sms", "promotional"), (-22, "bill", "email", None)],
 ]  # fmt: skip
 STATES = ["free", "complaint", "debt", "outside the audience"]
 STATE_SHARE = [0.8, 0.05, 0.03, 0.12]
