@@ -73,12 +73,9 @@ class Scheduler:
         labels = self._labels(whole, pairs)
         contacts = self._contacts(pairs, labels)
         held = self._draw_by_share(customers, withheld)
-        types = {option.campaign: option.type for option in self._timetable.options}
-        kept_back = [name for name, kind in types.items() if kind in self._plan.hold_out.types]
-        control = self._dated(held, contacts)
         return Schedule(
             self._dated(planned, contacts),
-            control.filter(control.campaign.isin(kept_back)),
+            self._dated(held, contacts),
             self._labelled(planned, pairs, labels),
             labels,
         )

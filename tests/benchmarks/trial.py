@@ -1,4 +1,4 @@
-"""The trial: a million customers in about 1,600 cells, 12 campaigns on 5 channels, 57 limits or more."""
+"""The trial: a million customers in about 1,600 cells, 12 campaigns on 5 channels, 57 limits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,6 @@ BUDGETS = [
     {"amount": 70_000, "business_unit": "telecom"},
     {"amount": 75_000, "business_unit": "insurance"},
     {"amount": 30_000, "campaign": "home_cover"},
-    {"amount": 6_000, "campaign": "win_back"},
 ]
 VOLUMES = {
     "winter_sale": {"max": 420_000},
@@ -113,7 +112,7 @@ HISTORIES: list[list[tuple[int, str, str, str | None]]] = [
     [(-2, "bill", "email", "functional"), (-5, "old_offer", "email", "promotional")],
     [(-4, "old_offer", "mail", "promotional")],
     [(-12, "old_offer", "phone", "promotional"), (-25, "survey", "email", "research")],
-    [(-1, "old_offer", "sms", "promotional"), (-3, "bill", "app", "functional"), (-5, "old_offer", "app", None)],
+    [(-1, "old_offer", "sms", "promotional"), (-3, "bill", "app", "functional"), (-5, "bill", "app", None)],
     [(-10, "home_cover", "mail", "promotional"), (-17, "broadband", "email", "promotional")],
     [(-2, "our_story", "app", "brand"), (-14, "roaming", "sms", "promotional"), (-22, "bill", "email", None)],
 ]  # fmt: skip
