@@ -162,10 +162,19 @@ def _expected_errors() -> Iterator[None]:
         _show_failure(failure)
         raise typer.Exit(FAILED) from None
     except Exception as failure:
-        if not _engine_failed_to_write(failure):
+        if _audit_failed(failure):
+            screen.show_error(f"{failure} This is a fault of contactplan: please report it.")
+        elif _engine_failed_to_write(failure):
+            _show_failure(failure)
+        else:
             raise
-        _show_failure(failure)
         raise typer.Exit(FAILED) from None
+
+
+def _audit_failed(failure: Exception) -> bool:
+    from optimizer.audit import AuditFailed  # noqa: PLC0415
+
+    return isinstance(failure, AuditFailed)
 
 
 def _engine_failed_to_write(failure: Exception) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer.program import Duals, Master
-from optimizer.stream_search import Worth
+from optimizer.stream_ground import Worth
 from optimizer.streams import Pricing
 
 MOST_ROUNDS = 500

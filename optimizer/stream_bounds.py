@@ -9,6 +9,8 @@ Mathematical Programming 6, 1974), and paths with their repeats left out are str
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -16,142 +18,193 @@ from optimizer.stream_ground import NOTHING, bonus_of, fits, has_room
 
 FALLING = 0.5
 STALE = 2
+NEGLIGIBLE = 1e-3
+
+
+class Work(NamedTuple):
+    """What is worked out for one cell after another; each worker has its own.
+
+    `options[t, :counts[t]]` may be worth sending on send day t. `top[t, q, k]` is the most one contact
+    of kind q is worth there at fatigue k, `pick` its option. The cell's part of the graph: `node[m]` is
+    the graph's node at place m, `layer[t]` where the places of send day t begin, `skip[m]` the place
+    reached by sending nothing, `kind[a]` and `to[a]` the arcs first[m] to first[m + 1]; `ahead[m]` is
+    the most that can follow place m. `place` is -1 everywhere between uses.
+    """
+
+    options: Any
+    counts: Any
+    top: Any
+    pick: Any
+    place: Any
+    node: Any
+    layer: Any
+    skip: Any
+    first: Any
+    kind: Any
+    to: Any
+    ahead: Any
 
 
 @njit(cache=True)
-def candidates(ground, worth, cell, least, options, counts):
-    """Fills `options[t, :counts[t]]` with what may be worth more than `least` on send day t."""
+def new_work(ground):
+    """Room to work in."""
+    days, options = ground.allowed.shape[1], ground.kind.shape[0]
+    nodes, kinds = ground.after.shape
+    tired = ground.node_fatigue.max() + 1
+    return Work(
+        np.empty((days, options), dtype=np.int32),
+        np.empty(days, dtype=np.int32),
+        np.empty((days, kinds, tired)),
+        np.empty((days, kinds, tired), dtype=np.int32),
+        np.full(nodes, NOTHING, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(days + 2, dtype=np.int32),
+        np.empty(nodes, dtype=np.int32),
+        np.empty(nodes + 1, dtype=np.int32),
+        np.empty(nodes * kinds, dtype=np.int8),
+        np.empty(nodes * kinds, dtype=np.int32),
+        np.empty(nodes),
+    )
+
+
+@njit(cache=True)
+def prepare(ground, worth, cell, least, work):
+    """Finds the options and the part of the graph that may be worth more than `least` to the cell."""
+    _candidates(ground, worth, cell, least, work)
+    _tops(ground, worth, cell, np.zeros(ground.once.max() + 1 + ground.reach_names.shape[0]), work)
+    _reachable(ground, cell, least, work)
+
+
+@njit(cache=True)
+def bound_with(ground, worth, cell, penalty, work):
+    """The bound on the cell's streams under the penalties; `work.ahead` and `work.pick` go with it.
+
+    penalty[c] is for once-only campaign c, then penalty[once_count + b] for reach row b.
+    """
+    _tops(ground, worth, cell, penalty, work)
+    _longest(ground, work)
+    return work.ahead[0] + penalty.sum()
+
+
+@njit(cache=True)
+def _candidates(ground, worth, cell, least, work):
     g, p, e = ground.segment[cell], ground.pattern[cell], ground.profile[cell]
-    for t in range(options.shape[0]):
-        counts[t] = 0
+    for t in range(work.counts.shape[0]):
+        work.counts[t] = 0
         for i in range(ground.kind.shape[0]):
             if ground.allowed[p, t, i] and ground.open[e, t, i]:
                 net = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
                 net += bonus_of(ground, worth, g, i, np.int64(0))[0]
                 if net > least or ground.opens[i]:
-                    options[t, counts[t]] = i
-                    counts[t] += 1
+                    work.options[t, work.counts[t]] = i
+                    work.counts[t] += 1
 
 
 @njit(cache=True)
-def tops(ground, worth, cell, options, counts, penalty, top, pick):
-    """top[t, q, k]: the most one contact of kind q is worth on send day t at fatigue k; `pick` is its option.
-
-    penalty[c] for once-only campaign c, then penalty[once_count + b] for reach row b.
-    """
+def _tops(ground, worth, cell, penalty, work):
     g, e = ground.segment[cell], ground.profile[cell]
     campaigns = penalty.shape[0] - ground.reach_names.shape[0]
-    top[:, :, :] = -np.inf
-    pick[:, :, :] = NOTHING
-    for t in range(options.shape[0]):
-        for n in range(counts[t]):
-            i = options[t, n]
+    work.top[:, :, :] = -np.inf
+    work.pick[:, :, :] = NOTHING
+    for t in range(work.counts.shape[0]):
+        for n in range(work.counts[t]):
+            i = work.options[t, n]
             q, gain, rest = ground.kind[i], worth.gain[g, i], -worth.charge[g, t, i]
             if ground.once[i] >= 0:
                 rest -= penalty[ground.once[i]]
             for b in range(ground.reach_names.shape[0]):
                 if ground.reach_names[b, i]:
                     rest += worth.bonus[g, b] - penalty[campaigns + b]
-            for k in range(top.shape[2]):
+            for k in range(work.top.shape[2]):
                 net = gain * ground.power[ground.fatigue[e, t] + k] + rest
-                if net > top[t, q, k]:
-                    top[t, q, k], pick[t, q, k] = net, i
+                if net > work.top[t, q, k]:
+                    work.top[t, q, k], work.pick[t, q, k] = net, i
 
 
 @njit(cache=True)
-def reachable(ground, cell, top, pick, least, net):
-    """Collects the nodes and arcs of the graph that the cell may use, given every contact's most.
-
-    `net` is (place, node, layer, skip, first, kind, to): node[m] is the graph's node, layer[t] where
-    those of send day t begin, skip[m] the place reached by sending nothing, and kind[a], to[a] the arcs
-    first[m] to first[m + 1]. `place` is -1 everywhere before and after.
-    """
-    place, node, layer, skip, first, kind, to = net
-    e, days = ground.profile[cell], top.shape[0]
-    node[0], count, arcs = 0, 1, 0
-    layer[0] = 0
-    tight = np.zeros(days, dtype=np.bool_)
-    for t in range(days):
-        for s in range(ground.cap_most.shape[0]):
-            tight[t] |= ground.used[e, s, t, :].max() > 0
-    begin = 0
-    for t in range(days):
+def _reachable(ground, cell, least, work):
+    """Collects the places and arcs that the cell may use, given the most of every contact."""
+    work.node[0], work.layer[0] = 0, 0
+    begin, count, arcs = 0, 1, 0
+    for t in range(work.counts.shape[0]):
         end = count
-        layer[t + 1] = end
+        work.layer[t + 1] = end
+        tight = ground.used[ground.profile[cell], :, t, :].max() > 0 if ground.cap_most.shape[0] else False
         for m in range(begin, end):
-            here = node[m]
-            first[m] = arcs
-            then = ground.skip[here]
-            if place[then] < 0:
-                place[then], node[count] = count, then
-                count += 1
-            skip[m] = place[then]
+            here, work.first[m] = work.node[m], arcs
+            work.skip[m], count = _place_of(work, ground.skip[here], count)
             k = ground.node_fatigue[here]
-            for q in range(top.shape[1]):
-                i = pick[t, q, k]
-                if i < 0 or not (top[t, q, k] > least or ground.opens[i]):
+            for q in range(work.top.shape[1]):
+                i, then = work.pick[t, q, k], ground.after[here, q]
+                if i < 0 or then < 0 or not (work.top[t, q, k] > least or ground.opens[i]):
                     continue
-                then = ground.after[here, q]
-                if then < 0 or not has_room(ground, cell, here, t, i, tight[t]):
-                    continue
-                if place[then] < 0:
-                    place[then], node[count] = count, then
-                    count += 1
-                kind[arcs], to[arcs] = q, place[then]
-                arcs += 1
+                if has_room(ground, cell, here, t, i, tight):
+                    work.kind[arcs] = q
+                    work.to[arcs], count = _place_of(work, then, count)
+                    arcs += 1
         for m in range(begin, end):
-            place[node[m]] = NOTHING
+            work.place[work.node[m]] = NOTHING
         begin = end
-    layer[days + 1] = count
+    work.layer[work.counts.shape[0] + 1] = count
+    work.first[begin : count + 1] = arcs
     for m in range(begin, count):
-        first[m] = arcs
-        place[node[m]] = NOTHING
-    first[count] = arcs
-    return count
+        work.place[work.node[m]] = NOTHING
 
 
 @njit(cache=True)
-def longest(ground, top, net, ahead):
-    """ahead[m]: the most that can follow node m, whatever is repeated."""
-    _, node, layer, skip, first, kind, to = net
-    days = top.shape[0]
-    for m in range(layer[days], layer[days + 1]):
-        ahead[m] = 0.0
+def _place_of(work, node, count):
+    """The place of a node, a new one if it has none, and how many places there are."""
+    if work.place[node] < 0:
+        work.place[node], work.node[count] = count, node
+        count += 1
+    return work.place[node], count
+
+
+@njit(cache=True)
+def _longest(ground, work):
+    """The most that can follow each place, whatever is repeated."""
+    days = work.counts.shape[0]
+    work.ahead[work.layer[days] : work.layer[days + 1]] = 0.0
     for t in range(days - 1, -1, -1):
-        for m in range(layer[t], layer[t + 1]):
-            most, k = ahead[skip[m]], ground.node_fatigue[node[m]]
-            for a in range(first[m], first[m + 1]):
-                most = max(most, top[t, kind[a], k] + ahead[to[a]])
-            ahead[m] = most
+        for m in range(work.layer[t], work.layer[t + 1]):
+            most, k = work.ahead[work.skip[m]], ground.node_fatigue[work.node[m]]
+            for a in range(work.first[m], work.first[m + 1]):
+                most = max(most, work.top[t, work.kind[a], k] + work.ahead[work.to[a]])
+            work.ahead[m] = most
 
 
 @njit(cache=True)
-def trace(ground, top, pick, net, ahead, path):
+def _trace(ground, work, path):
     """The longest path from the start, as options by send day."""
-    _, node, _, skip, first, kind, to = net
     m = 0
-    for t in range(top.shape[0]):
+    for t in range(work.counts.shape[0]):
         path[t] = NOTHING
-        k, then = ground.node_fatigue[node[m]], skip[m]
-        most = ahead[then]
-        for a in range(first[m], first[m + 1]):
-            if top[t, kind[a], k] + ahead[to[a]] > most:
-                most, then = top[t, kind[a], k] + ahead[to[a]], to[a]
-                path[t] = pick[t, kind[a], k]
+        k, then = ground.node_fatigue[work.node[m]], work.skip[m]
+        most = work.ahead[then]
+        for a in range(work.first[m], work.first[m + 1]):
+            value = work.top[t, work.kind[a], k] + work.ahead[work.to[a]]
+            if value > most:
+                most, then, path[t] = value, work.to[a], work.pick[t, work.kind[a], k]
         m = then
 
 
 @njit(cache=True)
-def without_repeats(ground, worth, cell, path):
-    """Leaves each once-only campaign its best contact of the path; the worth of what is left, or -inf."""
+def _drop_repeats(ground, worth, cell, path):
+    """Leaves each once-only campaign the contact of the path that is worth more before fatigue."""
     g, e = ground.segment[cell], ground.profile[cell]
     for t in range(path.shape[0]):
         for u in range(t):
             i, j = path[t], path[u]
-            if i >= 0 and j >= 0 and 0 <= ground.once[i] == ground.once[j]:
+            if i >= 0 and j >= 0 and ground.once[i] >= 0 and ground.once[i] == ground.once[j]:
                 later = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
                 sooner = worth.gain[g, j] * ground.power[ground.fatigue[e, u]] - worth.charge[g, u, j]
                 path[u if sooner < later else t] = NOTHING
+
+
+@njit(cache=True)
+def _worth_of(ground, worth, cell, path):
+    """The path's worth at the prices; -inf where the cell may not have it."""
+    g, e = ground.segment[cell], ground.profile[cell]
     node, total, mask = 0, 0.0, np.int64(0)
     for t in range(path.shape[0]):
         i = path[t]
@@ -166,6 +219,14 @@ def without_repeats(ground, worth, cell, path):
         total += extra - worth.charge[g, t, i]
         node = to
     return total
+
+
+@njit(cache=True)
+def cut_penalties(ground, worth, cell, penalty):
+    """No penalty on a reach row may exceed its bonus: the bound would not hold."""
+    campaigns = penalty.shape[0] - ground.reach_names.shape[0]
+    for b in range(ground.reach_names.shape[0]):
+        penalty[campaigns + b] = min(penalty[campaigns + b], worth.bonus[ground.segment[cell], b])
 
 
 @njit(cache=True)
@@ -192,41 +253,32 @@ def _slope(ground, worth, cell, path, penalty, slope):
 
 
 @njit(cache=True)
-def relax(ground, worth, cell, floor, slack, turns, options, counts, net, ahead, top, pick, penalty, path):
+def relax(ground, worth, cell, floor, slack, turns, penalty, path, work):
     """Improves the penalties until the bound is within `slack` of a stream, or `turns` are over.
 
     `path` gets the best stream found if it is worth more than the floor. Returns its worth (or the
-    floor) and the bound; `penalty`, `ahead` are those of the bound.
+    floor) and the bound, which is that of `penalty`.
     """
-    g, rows = ground.segment[cell], ground.reach_names.shape[0]
-    campaigns = penalty.shape[0] - rows
-    for b in range(rows):
-        penalty[campaigns + b] = min(penalty[campaigns + b], worth.bonus[g, b])
+    cut_penalties(ground, worth, cell, penalty)
     trial, slope = penalty.copy(), np.empty(penalty.shape[0])
     tried = np.empty(path.shape[0], dtype=path.dtype)
     best, bound, pace, stale = floor, np.inf, 1.0, 0
     path[:] = NOTHING
     for _ in range(turns):
-        tops(ground, worth, cell, options, counts, trial, top, pick)
-        longest(ground, top, net, ahead)
-        now = ahead[0] + trial.sum()
+        now = bound_with(ground, worth, cell, trial, work)
+        stale = 0 if bound - now > NEGLIGIBLE * (now - best) else stale + 1
         if now < bound:
-            stale = 0 if now < bound - 1e-3 * abs(bound - best) else stale + 1
             bound, penalty[:] = now, trial
-        else:
-            stale += 1
-        if bound <= best + slack:
-            break
         if stale >= STALE:
             pace, stale = pace * FALLING, 0
-        trace(ground, top, pick, net, ahead, tried)
+        _trace(ground, work, tried)
         square = _slope(ground, worth, cell, tried, trial, slope)
-        value = without_repeats(ground, worth, cell, tried)
+        _drop_repeats(ground, worth, cell, tried)
+        value = _worth_of(ground, worth, cell, tried)
         if value > best:
             best, path[:] = value, tried
         if bound <= best + slack or square <= 0.0:
             break
-        for c in range(trial.shape[0]):
-            most = np.inf if c < campaigns else worth.bonus[g, c - campaigns]
-            trial[c] = min(most, max(0.0, trial[c] - pace * (now - best) / square * slope[c]))
+        trial = np.maximum(0.0, trial - pace * (now - best) / square * slope)
+        cut_penalties(ground, worth, cell, trial)
     return best, bound

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.faults import BadInput, Fault
 from optimizer.rules import ContactRules, FrequencyCap
 from optimizer.stream_growth import FREE, Memory, grow
 from optimizer.timetable import Timetable
 
-MOST_NODES = 3_000_000
+MOST_NODES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ class StreamGraph:
     kind q at node n (-1: forbidden), `skip[n]` by sending nothing. `fatigue[n]` counts the contacts
     that tire a contact sent at n, `ready[n, r]` tells whether only-after rule r is met there,
     `counted[n, c, :]` holds the send days remembered by the caps `shared_caps[c]` (-1 = none).
-    `most_more[n]` bounds how many contacts can follow, `least_fatigue[n]` the fatigue from n on.
     `once[i]` is the once-only cap of option i as a number below `once_count` (-1: none).
     """
 
@@ -53,8 +53,6 @@ class StreamGraph:
     fatigue: NDArray[np.int32]
     ready: NDArray[np.bool_]
     counted: NDArray[np.int16]
-    most_more: NDArray[np.int32]
-    least_fatigue: NDArray[np.int32]
     once: NDArray[np.int32]
     once_count: int
     shared_caps: tuple[FrequencyCap, ...]
@@ -77,7 +75,7 @@ def build_graph(timetable: Timetable, rules: ContactRules, dated_caps: frozenset
     """The graph of a timetable under the rules.
 
     `dated_caps` holds the paths of the caps that commitments inside the period also use: for those
-    the very days of the planned contacts matter. Raises ValueError beyond MOST_NODES nodes.
+    the very days of the planned contacts matter. Raises BadInput beyond MOST_NODES nodes.
     """
     once_caps = [cap for cap in rules.caps if once_only(cap, timetable)]
     caps = [cap for cap in rules.caps if cap not in once_caps and cap.contacts > 0]
@@ -164,15 +162,20 @@ class _Growth:
     def graph(self, once: NDArray[np.int32], once_count: int) -> StreamGraph:
         states, layers, links = grow(self._compiled_memory(), self._length(), MOST_NODES)
         if not len(states):
-            raise ValueError(
-                f"the contact policy allows more than {MOST_NODES:,} distinct memories of earlier "
-                "contacts; use fewer or tighter frequency caps, or fewer send days"
+            raise BadInput(
+                [
+                    Fault(
+                        "policy.max_per_customer",
+                        "",
+                        f"the caps allow more than {MOST_NODES:,} different memories of earlier contacts",
+                        "Use fewer or tighter frequency caps, shorter stretches, or fewer send days.",
+                    )
+                ]
             )
         send_day = np.repeat(np.arange(len(layers) - 1), np.diff(layers)).astype(np.int32)
         after, skip = np.ascontiguousarray(links[:, 1:]), np.ascontiguousarray(links[:, 0])
         tracker = np.where(states == FREE, -1, states // self.width)
         fatigue = (tracker == len(self.trackers) - 1).sum(axis=1).astype(np.int32)
-        most_more, least_fatigue = _outlook(fatigue, send_day, after, skip)
         shared = [c for c, cap in enumerate(self.caps) if cap.contacts > 1]
         return StreamGraph(
             send_day,
@@ -182,8 +185,6 @@ class _Growth:
             fatigue,
             self._ready(states, tracker, send_day),
             self._counted(states, tracker, shared),
-            most_more,
-            least_fatigue,
             once,
             once_count,
             tuple(self.caps[c] for c in shared),
@@ -258,21 +259,6 @@ class _Growth:
             node, column = np.nonzero(held)
             counted[node, s, place[node, column]] = states[node, column] % self.width
         return counted
-
-
-def _outlook(
-    fatigue: NDArray[np.int32], send_day: NDArray[np.int32], after: NDArray[np.int32], skip: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """From every node on: how many contacts can follow at most, and the least fatigue."""
-    most, least = np.zeros(len(fatigue), dtype=np.int32), fatigue.copy()
-    for t in range(int(send_day[-1]) - 1, -1, -1):
-        here = np.flatnonzero(send_day == t)
-        to = after[here]
-        most[here] = np.maximum(most[skip[here]], np.where(to >= 0, most[to] + 1, 0).max(axis=1, initial=0))
-        least[here] = np.minimum(least[here], least[skip[here]])
-        following = np.where(to >= 0, least[to], least[here][:, None])
-        least[here] = np.minimum(least[here], following.min(axis=1, initial=len(send_day)))
-    return most, least
 
 
 def _padded(rows: list[list[int]]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ class Ground(NamedTuple):
     Arrays as in StreamGraph, Cells and Leeway; `cap_binds[s, i]` and `cap_most[s]` describe the shared
     caps, `needs[i, r]` marks the options that wait for only-after rule r, `opens[i]` those that open
     one, `power[k]` is the fatigue factor of k earlier contacts, `reach_names[b, i]` tells whether option
-    i counts for reach row b, `lasting` whether a planned contact tires all later ones of the period.
+    i counts for reach row b.
     """
 
     kind: Any
@@ -25,8 +25,6 @@ class Ground(NamedTuple):
     node_fatigue: Any
     node_ready: Any
     counted: Any
-    most_more: Any
-    least_fatigue: Any
     once: Any
     segment: Any
     pattern: Any
@@ -42,7 +40,6 @@ class Ground(NamedTuple):
     opens: Any
     power: Any
     reach_names: Any
-    lasting: Any
 
 
 class Worth(NamedTuple):

@@ -11,11 +11,14 @@ from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy import sparse
 
-from optimizer import stream_search as compiled
+from optimizer import stream_walk
 from optimizer.cells import Cells
 from optimizer.limits import Limit
 from optimizer.rules import ContactRules
 from optimizer.stream_graph import StreamGraph
+from optimizer.stream_ground import NOTHING, Ground, Worth
+from optimizer.stream_listing import streams_above
+from optimizer.stream_search import search
 from optimizer.timetable import Timetable
 
 Stream = tuple[tuple[int, int], ...]
@@ -91,11 +94,9 @@ class Pricing:
         self._penalty = np.zeros((len(cells), graph.once_count + len(self._reach)))
         self.book = StreamBook()
 
-    def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> compiled.Ground:
+    def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> Ground:
         cells, options, leeway = self.cells, timetable.options, self.cells.leeway
         most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
-        span = timetable.days[-1] - timetable.days[0] if timetable.days else 0
-        lasting = rules.fatigue_keep < 1 and span <= rules.fatigue_days
         reach = np.array([self.limits[r].use.any(axis=0) for r in self._reach], dtype=bool)
         arrays: tuple[NDArray[Any], ...] = (
             graph.kind,
@@ -104,8 +105,6 @@ class Pricing:
             graph.fatigue,
             graph.ready,
             graph.counted,
-            graph.most_more,
-            graph.least_fatigue,
             graph.once,
             cells.segment,
             cells.pattern,
@@ -121,12 +120,12 @@ class Pricing:
             np.array(
                 [any(rule.names(option) for rule in rules.only_after) for option in options], dtype=bool
             ),
-            rules.fatigue_keep ** np.arange(most_fatigue + compiled.MOST_FATIGUE + 1),
+            rules.fatigue_keep ** np.arange(most_fatigue + 1),
             reach.reshape(len(self._reach), len(options)),
         )
-        return compiled.Ground._make((*(_plain(array) for array in arrays), bool(lasting)))
+        return Ground._make(_plain(array) for array in arrays)
 
-    def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> compiled.Worth:
+    def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> Worth:
         """What contacts are worth at the prices; with `shortage` only towards what is missing."""
         segments = len(self.cells.segments)
         additive, reach = prices[self._additive], prices[self._reach]
@@ -138,35 +137,35 @@ class Pricing:
             for b, r in enumerate(self._reach):
                 bonus[g, b] = -reach[b] if self.limits[r].segments[g] else 0.0
         gain = np.zeros_like(self.objective.gain) if shortage else self.objective.gain
-        return compiled.Worth(gain, charge, bonus)
+        return Worth(gain, charge, bonus)
 
     def best_known(
-        self, worth: compiled.Worth, cells: NDArray[np.int64], menu: NDArray[np.int64]
+        self, worth: Worth, cells: NDArray[np.int64], menu: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """For each cell the best stream of the menu (numbers) at the prices: worth and number."""
         rows, begin = self.book.arrays(menu)
         value, which = np.empty(len(cells)), np.empty(len(cells), dtype=np.int64)
-        compiled.best_known(self._ground, worth, _plain(cells), rows, begin, value, which)
+        stream_walk.best_known(self._ground, worth, _plain(cells), rows, begin, value, which)
         return value, menu[which]
 
     def search(
         self,
-        worth: compiled.Worth,
+        worth: Worth,
         cells: NDArray[np.int64],
         floor: NDArray[np.float64],
         slack: float,
         most_labels: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-        """For each cell its best stream of all at the prices: worth, number, and a bound on them all.
+        """For each cell its best stream of all at the prices: worth, number, and a bound on its streams.
 
         Where no stream better than `floor` is found the answer is the floor and -1. Worth and bound are
         within `slack` of each other, unless a cell's search would take more than `most_labels` labels.
         """
-        value, path = np.empty(len(cells)), compiled.empty_paths(len(cells), self.days)
+        value, path = np.empty(len(cells)), np.full((len(cells), self.days), NOTHING, dtype=np.int32)
         bound, penalty = np.empty(len(cells)), self._penalty[cells]
-        compiled.search(
-            self._ground, worth, _plain(cells), _plain(floor), slack, most_labels, penalty, value, bound, path,
-            get_num_threads(),
+        search(
+            self._ground, worth, _plain(cells), _plain(floor), slack, most_labels, penalty, value, bound,
+            path, get_num_threads(),
         )  # fmt: skip
         self._penalty[cells] = penalty
         better = value > floor
@@ -175,33 +174,35 @@ class Pricing:
         return value, number, bound
 
     def known_above(
-        self, worth: compiled.Worth, cells: NDArray[np.int64], floor: NDArray[np.float64], most: int
+        self, worth: Worth, cells: NDArray[np.int64], floor: NDArray[np.float64], most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Cells and known streams worth at least the cell's floor, pair by pair; None if above `most`."""
+        """Cells and known streams, pair by pair, worth at least the cell's floor; None beyond `most`."""
         rows, begin = self.book.arrays(range(len(self.book)))
         pairs = np.empty((most, 2), dtype=np.int64)
-        found = compiled.known_above(self._ground, worth, _plain(cells), rows, begin, _plain(floor), pairs)
+        found = stream_walk.known_above(self._ground, worth, _plain(cells), rows, begin, _plain(floor), pairs)
         return (cells[pairs[:found, 0]], pairs[:found, 1]) if found <= most else None
 
     def above(
-        self, worth: compiled.Worth, cell: int, floor: float, most: int, most_steps: int
+        self, worth: Worth, cell: int, floor: float, most: int, most_steps: int
     ) -> tuple[NDArray[np.int64] | None, int]:
         """The numbers of all streams of a cell worth at least `floor`, and the steps taken to find them.
 
         None if there are more than `most`, or if finding them takes more than `most_steps`.
         """
-        found, paths, steps = compiled.streams_above(self._ground, worth, cell, floor, most, most_steps)
+        found, paths, steps = streams_above(
+            self._ground, worth, cell, floor, self._penalty[cell], most, most_steps
+        )
         return (None if found < 0 else self.book.add_paths(paths[:found])), steps
 
     def value(
-        self, cells: NDArray[np.int64], streams: NDArray[np.int64], worth: compiled.Worth | None = None
+        self, cells: NDArray[np.int64], streams: NDArray[np.int64], worth: Worth | None = None
     ) -> NDArray[np.float64]:
         """The objective's value of a stream in a cell (-inf where it may not have it), pair by pair."""
         worth = self.worth(np.zeros(len(self.limits))) if worth is None else worth
         numbers, place = np.unique(streams, return_inverse=True)
         rows, begin = self.book.arrays(numbers)
         value = np.empty(len(cells))
-        compiled.worth_of(self._ground, worth, _plain(cells), place.reshape(-1), rows, begin, value)
+        stream_walk.worth_of(self._ground, worth, _plain(cells), place.reshape(-1), rows, begin, value)
         return value
 
     def use(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> sparse.csr_array:
