@@ -3,8 +3,8 @@
 Dantzig and Wolfe's decomposition (Operations Research 8, 1960). At any prices, Σ customers · best
 stream + Σ price · bound is an upper bound on every plan; it meets the program's value at the optimum.
 
-Cells share a row of the program when there are more than `max_cells`: such a block's columns give every
-one of its cells a stream of its own, so the optimum stays that of the cells, however few the rows.
+Cells share rows of the program when there are many: a row's columns give every one of its cells a
+stream of its own, so the optimum stays that of the cells, however few the rows.
 """
 
 from __future__ import annotations

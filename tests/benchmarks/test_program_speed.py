@@ -1,7 +1,8 @@
 """How long the program takes at full size, and what the compact program would take instead.
 
 `python -m pytest -m slow -s tests/benchmarks` prints the figures. Compiling is not counted: a tiny
-instance is solved first. Seconds are those of the machine at hand; what counts is the ratio to the compact program.
+instance is solved first. Seconds are those of the machine at hand; what counts is the ratio to the
+compact program.
 """
 
 from __future__ import annotations
