@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,31 @@ class CheckResult:
 
 
 def check(plan: Plan) -> CheckResult:
-    """Reads and checks everything. Raises BadInput with all faults."""
+    """Reads and checks everything. Raises BadInput with all faults.
+
+    Among the warnings is every reach above what permissions, hold-out and earlier contacts allow.
+    """
     tables = open_tables(plan).as_of(plan.period.start)
     counts = {name: int(facts["rows"]) for name, facts in tables.inputs.items() if "rows" in facts}
-    return CheckResult((*plan.warnings, *tables.warnings), counts)
+    segments = find_segments(plan, tables, refit=False)
+    problem = _problem(plan, tables, segments, response_rates(plan, tables, segments))
+    return CheckResult((*plan.warnings, *tables.warnings, *_out_of_reach(problem)), counts)
+
+
+def _out_of_reach(problem: Problem) -> list[str]:
+    """A sentence for each reach that more customers would have to be contacted for than may be."""
+    cells, told = problem.cells, []
+    may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
+    for limit in problem.limits:
+        if limit.customers:
+            counts = (may & (limit.use > 0)).any(axis=(1, 2)) & limit.segments[cells.segment]
+            most = int(cells.customers[counts].sum())
+            if limit.bound > most:
+                told.append(
+                    f"{limit.path}: asks for {ceil(limit.bound):,} customers; permissions, restrictions, "
+                    f"audiences, hold-out and earlier contacts allow {most:,}."
+                )
+    return told
 
 
 @dataclass

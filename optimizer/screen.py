@@ -88,6 +88,8 @@ def show_closing(summary: Mapping[str, Any], limits: pd.DataFrame, currency: str
     for name, figure in _closing_rows(summary, currency):
         table.add_row(name, figure)
     console.print(table)
+    if summary.get("why_empty"):
+        console.print(Text(str(summary["why_empty"])), soft_wrap=True)
     priced = dearest(limits)
     if priced:
         prices = _table(Column("limits with the highest shadow prices", overflow="fold"), *_RIGHT)

@@ -62,7 +62,9 @@ def segment_strategy(
 
 def _compared_features(segments: pd.DataFrame) -> pd.DataFrame:
     """Each numeric feature's mean over all customers and its spread between segments."""
-    values = segments.drop(columns=["segment", "name", "customers", "share"], errors="ignore")
+    # Totals and shares of the whole grow with the segment: they say nothing of its customers.
+    apart = ["segment", "name", "customers", "share", "value_mean", "value_total", "value_share"]
+    values = segments.drop(columns=apart, errors="ignore")
     values = values.select_dtypes("number").astype("float64")
     weights = segments["customers"].astype("float64")
     known = values.notna().mul(weights, axis=0).sum()

@@ -38,6 +38,7 @@ def read_table(connection: Backend, schema: TableSchema, source: str, plan: Plan
     """
     files = find_files(plan.folder, schema.name, source)
     raw = read_files(connection, schema.name, files)
+    raw = _empty_as_text(raw, schema)
     _check_columns(raw, schema)
     with reading(schema.name, source):
         rows = connection.create_table(schema.name, _typed(raw, schema, plan))
@@ -45,6 +46,19 @@ def read_table(connection: Backend, schema: TableSchema, source: str, plan: Plan
         rows = _with_numbers(connection, rows, schema)
     integer_ids = "customer_id" in raw.columns and raw.customer_id.type().is_integer()
     return ReadTable(schema, source, rows, integer_ids, tuple(_unused_columns(raw, schema)))
+
+
+def _empty_as_text(raw: ir.Table, schema: TableSchema) -> ir.Table:
+    """Columns without any value as empty text: Parquet files often keep no type for them."""
+    odd = [
+        column.given_as
+        for column in schema.columns
+        if column.given_as in raw.columns and not can_be(column.kind, raw[column.given_as].type())
+    ]
+    if not odd:
+        return raw
+    values = raw.aggregate([raw[name].count().name(name) for name in odd]).to_pyarrow().to_pylist()[0]
+    return raw.mutate(**{name: ibis.null("string") for name in odd if values[name] == 0})
 
 
 def _check_columns(raw: ir.Table, schema: TableSchema) -> None:

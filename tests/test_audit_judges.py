@@ -87,7 +87,7 @@ def broken_series(found: pd.DataFrame) -> set[tuple[str, str]]:
     }
 
 
-@settings(THOROUGH, max_examples=4)
+@settings(THOROUGH, max_examples=9)
 @given(small_workspaces(), st.data())
 def test_limits(workspace: tuple[dict[str, Any], Tables], data: st.DataObject) -> None:
     plan, tables = workspace

@@ -16,7 +16,7 @@ from optimizer.plan_file import load_plan
 @pytest.mark.parametrize(
     ("customers", "seed"),
     [
-        (2_000, 11),
+        (1_000, 11),
         pytest.param(20_000, 1, marks=pytest.mark.slow),
         pytest.param(20_000, 2, marks=pytest.mark.slow),
         pytest.param(20_000, 3, marks=pytest.mark.slow),

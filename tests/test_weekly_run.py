@@ -78,7 +78,7 @@ def test_three_customers_by_eye(tmp_path: Path) -> None:
     assert result.summary["expected_value"] == pytest.approx(3.9)
     assert result.summary["status"] == "optimal"
     assert result.assignments.customer_id.tolist() == [1, 2, 10]
-    assert result.assignments.stream.tolist() == ["a-02", "a-01", ""]
+    assert result.assignments.stream.tolist() == ["a-01", "a-02", ""]
 
 
 def test_a_budget_goes_to_the_best_and_has_its_price(tmp_path: Path) -> None:
@@ -136,6 +136,26 @@ def test_limits_that_cannot_hold_end_with_1_and_a_word_why(tmp_path: Path) -> No
     assert "campaigns.sale.contacts.min" in ran.output
     assert json.loads((tmp_path / "conflict.json").read_text(encoding="utf-8"))["limits"]
     assert not (tmp_path / "runs" / START.isoformat()).exists()
+
+
+def test_check_tells_a_reach_that_permissions_do_not_allow(tmp_path: Path) -> None:
+    # Customers 2 and 10 may be phoned; a reach of 90 % of 3 customers by phone asks for 3.
+    plan = small_plan(reach=[{"share": 0.9, "channel": "phone"}, {"customers": 2, "channel": "phone"}])
+    write_workspace(tmp_path, plan, small_tables())
+    checked = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert checked.exit_code == 0
+    told = " ".join(checked.output.split())
+    assert "reach[0]: asks for 3 customers" in told
+    assert "allow 2." in told
+    assert "reach[1]" not in told
+
+
+def test_check_names_a_feature_that_does_not_exist(tmp_path: Path) -> None:
+    plan = small_plan(segments={"count": 2, "features": ["recency_day"]})
+    write_workspace(tmp_path, plan, small_tables())
+    checked = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert checked.exit_code == 2
+    assert "recency_days" in checked.output
 
 
 def test_bad_input_ends_with_2_and_writes_nothing(tmp_path: Path) -> None:
