@@ -22,7 +22,7 @@ from optimizer.plan_file import load_plan
 SEEN = {"possible": 0, "impossible": 0, "whole numbers cost": 0}
 
 
-@settings(max_examples=45, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=52, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(small_workspaces())
 def test_value_and_bound_are_those_of_brute_force(
     workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]],
