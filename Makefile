@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/mypy
 
 benchmark: setup
-	$(BIN)/python -m pytest -m slow -s
+	$(BIN)/python -m pytest -m slow -s $(if $(ONLY),-k $(ONLY))
 
 clean:
 	rm -rf $(VENV) build *.egg-info
