@@ -17,7 +17,7 @@ from optimizer.rules import ContactRules, FrequencyCap
 from optimizer.stream_growth import FREE, Memory, grow
 from optimizer.timetable import Timetable
 
-MOST_NODES = 1_000_000
+MOST_NODES = 3_000_000
 
 
 @dataclass(frozen=True)
