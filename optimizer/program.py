@@ -46,7 +46,7 @@ class Master:
     def __init__(
         self, sizes: NDArray[np.float64], bounds: NDArray[np.float64], at_least: NDArray[np.bool_]
     ) -> None:
-        self._blocks, self._limits, self._at_least = len(sizes), len(bounds), at_least
+        self._blocks, self._at_least = len(sizes), at_least
         self._short = np.flatnonzero(at_least)
         self._model = self._start(sizes, bounds)
         self._values: list[NDArray[np.float64]] = [np.zeros(self._blocks)]

@@ -75,10 +75,3 @@ class Timetable:
     def day_of(self) -> NDArray[np.int64]:
         """The send days as an array of days from the period's start."""
         return np.array(self.days, dtype=np.int64)
-
-    @cached_property
-    def last_sendable(self) -> NDArray[np.int64]:
-        """For each option the last send day's index on which it may be sent; -1 where there is none."""
-        reverse = self.sendable[::-1]
-        last = len(self.days) - 1 - reverse.argmax(axis=0) if len(self.days) else np.zeros(len(self.options))
-        return np.where(self.sendable.any(axis=0), last, -1).astype(np.int64)
