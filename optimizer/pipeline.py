@@ -6,33 +6,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from math import ceil
 from pathlib import Path
-from typing import Any
 
-import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
-from models.response import Rates, contact_counts, estimate, from_table
+from models.response import Rates
 from optimizer import outcome
 from optimizer.audit import audit_calendar, refuse_breaches
-from optimizer.cells import Cells, make_cells
-from optimizer.committed import committed_contacts
 from optimizer.conflict import CannotHold
-from optimizer.customer_keys import CustomerKeys, customer_keys
-from optimizer.frames import frame_of
 from optimizer.generation import Shortage
-from optimizer.limits import Limit, make_limits
 from optimizer.plan_file import Plan
+from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty, with_earlier_run
 from optimizer.result import Result
-from optimizer.rules import ContactRules
-from optimizer.schedule import ContactFigures, Schedule, Scheduler
-from optimizer.segmenting import Segments, excluded, find_segments, model_file
-from optimizer.solution import Solution, contact_figures, solve
-from optimizer.stream_graph import build_graph
+from optimizer.schedule import Schedule, Scheduler
+from optimizer.segmenting import Segments, find_segments, model_file
+from optimizer.solution import Solution, solve
 from optimizer.tables import Tables, open_tables
-from optimizer.timetable import Timetable
 from optimizer.whole_numbers import OnlyWholeNumbers
 
 Progress = Callable[[str, str], None]
@@ -55,24 +44,8 @@ def check(plan: Plan) -> CheckResult:
     tables = open_tables(plan).as_of(plan.period.start)
     counts = {name: int(facts["rows"]) for name, facts in tables.inputs.items() if "rows" in facts}
     segments = find_segments(plan, tables, refit=False)
-    problem = _problem(plan, tables, segments, response_rates(plan, tables, segments))
-    return CheckResult((*plan.warnings, *tables.warnings, *_out_of_reach(problem)), counts)
-
-
-def _out_of_reach(problem: Problem) -> list[str]:
-    """A sentence for each reach that more customers would have to be contacted for than may be."""
-    cells, told = problem.cells, []
-    may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
-    for limit in problem.limits:
-        if limit.customers:
-            counts = (may & (limit.use > 0)).any(axis=(1, 2)) & limit.segments[cells.segment]
-            most = int(cells.customers[counts].sum())
-            if limit.bound > most:
-                told.append(
-                    f"{limit.path}: asks for {ceil(limit.bound):,} customers; permissions, restrictions, "
-                    f"audiences, hold-out and earlier contacts allow {most:,}."
-                )
-    return told
+    problem = make_problem(plan, tables, segments, response_rates(plan, tables, segments))
+    return CheckResult((*plan.warnings, *tables.warnings, *out_of_reach(problem)), counts)
 
 
 @dataclass
@@ -112,13 +85,13 @@ def run(
     clock = _Clock(progress or (lambda stage, detail: None))
     clock.start("read")
     tables = open_tables(plan).as_of(plan.period.start)
-    tables = _with_earlier_run(tables, earlier_run)
+    tables = with_earlier_run(tables, earlier_run)
     clock.start("segments")
     segments = find_segments(plan, tables, refit_segments)
     clock.start("response rates")
     rates = response_rates(plan, tables, segments)
     clock.start("cells")
-    problem = _problem(plan, tables, segments, rates)
+    problem = make_problem(plan, tables, segments, rates)
     clock.start("program", f"{int((problem.cells.customers > 0).sum()):,} cells")
     solution = _solved(plan, problem, clock)
     clock.start("calendar")
@@ -141,32 +114,6 @@ def run(
     return result
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What the program is made of."""
-
-    timetable: Timetable
-    rules: ContactRules
-    keys: CustomerKeys
-    cells: Cells
-    limits: tuple[Limit, ...]
-    figures: ContactFigures
-    graph: Any
-
-
-def _problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -> Problem:
-    timetable, rules = Timetable.of(plan), ContactRules.of(plan)
-    keys = customer_keys(plan, tables, segments.table, timetable, rules)
-    table = tables.connection.create_table("customer_keys", keys.table, overwrite=True)
-    keys = replace(keys, table=table)
-    graph = build_graph(timetable, rules, keys.earlier.dated_caps)
-    cells = make_cells(plan, keys, timetable, graph.shared_caps)
-    committed = committed_contacts(plan, tables)
-    limits = make_limits(plan, timetable, cells.segments, cells.segment_size, committed)
-    figures = contact_figures(plan, timetable, cells, rates.frame)
-    return Problem(timetable, rules, keys, cells, limits, figures, graph)
-
-
 def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
     try:
         return solve(
@@ -183,50 +130,6 @@ def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
         raise CannotHold.of(shortage, problem.limits) from None
     except OnlyWholeNumbers:
         raise CannotHold.in_whole_numbers(problem.limits) from None
-
-
-def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
-    """The rates of every segment, campaign and channel, as the plan says."""
-    wanted = pd.DataFrame(
-        [
-            (segment, name, campaign.type, channel)
-            for segment in segments.profile.segment.astype(str)
-            for name, campaign in plan.campaigns.items()
-            for channel in dict.fromkeys(campaign.channels)
-        ],
-        columns=["segment", "campaign", "type", "channel"],
-    )
-    if plan.response.from_ == "table":
-        return from_table(frame_of(tables.response_rates), wanted)
-    barred = excluded(plan, tables, "response")
-    known = segments.table if barred is None else segments.table.anti_join(barred, "customer_id")
-    counts = contact_counts(
-        tables.contact_history,
-        known.select("customer_id", "segment"),
-        plan.response.window_days,
-        (plan.fatigue.keep, plan.fatigue.days),
-        plan.period.start,
-    )
-    return estimate(counts, wanted)
-
-
-def _with_earlier_run(tables: Tables, earlier_run: Path | None) -> Tables:
-    """Adds the final contacts of an earlier run to the commitments."""
-    if earlier_run is None:
-        return tables
-    calendar = tables.connection.read_parquet(earlier_run / "calendar.parquet")
-    final = calendar.filter(calendar.final)
-    promised = final.select(
-        customer_id=final.customer_id.cast("string"),
-        contact_on=final.contact_on.cast("date"),
-        channel=final.channel,
-        campaign=final.campaign,
-        type=ibis.null("string"),
-        business_unit=ibis.null("string"),
-        cost=final.cost,
-    ).semi_join(tables.customers, "customer_id")
-    columns = tables.commitments.columns
-    return replace(tables, commitments=tables.commitments.union(promised.select(columns)))
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
@@ -278,7 +181,7 @@ def _result(
     ]
     clock.start("")
     if not summary["contacts"]:
-        summary["why_empty"] = _why_empty(problem)
+        summary["why_empty"] = why_empty(problem)
     summary |= {
         "name": plan.name,
         "currency": plan.currency,
@@ -302,20 +205,6 @@ def _result(
         schedule.assignments,
         warnings,
     )
-
-
-def _why_empty(problem: Problem) -> str:
-    """Why nobody is contacted, in a sentence."""
-    if not problem.timetable.days:
-        return "No campaign can be sent in this period: its windows, send days and blackouts leave no day."
-    cells = problem.cells
-    live = cells.customers > 0
-    if not cells.allowed[cells.pattern[live]].any():
-        return "No customer may be contacted: permissions, restrictions, audiences and hold-out leave nobody."
-    both = cells.allowed[cells.pattern[live]] & cells.leeway.open[cells.profile[live]]
-    if not both.any():
-        return "Every customer who may be contacted has had all the contacts that the contact policy allows."
-    return "No contact that the rules and limits allow is worth its cost at the expected response rates."
 
 
 def _keep(text: str, file: Path) -> None:

@@ -1,0 +1,126 @@
+"""The problem that the program solves: from a plan's tables to cells, limits and figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+
+import ibis
+import pandas as pd
+
+from models.response import Rates, contact_counts, estimate, from_table
+from optimizer.cells import Cells, make_cells
+from optimizer.committed import committed_contacts
+from optimizer.customer_keys import CustomerKeys, customer_keys
+from optimizer.frames import frame_of
+from optimizer.limits import Limit, make_limits
+from optimizer.plan_file import Plan
+from optimizer.rules import ContactRules
+from optimizer.schedule import ContactFigures
+from optimizer.segmenting import Segments, excluded
+from optimizer.solution import contact_figures
+from optimizer.stream_graph import StreamGraph, build_graph
+from optimizer.tables import Tables
+from optimizer.timetable import Timetable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the program is made of."""
+
+    timetable: Timetable
+    rules: ContactRules
+    keys: CustomerKeys
+    cells: Cells
+    limits: tuple[Limit, ...]
+    figures: ContactFigures
+    graph: StreamGraph
+
+
+def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -> Problem:
+    """From tables to cells, limits and figures."""
+    timetable, rules = Timetable.of(plan), ContactRules.of(plan)
+    keys = customer_keys(plan, tables, segments.table, timetable, rules)
+    table = tables.connection.create_table("customer_keys", keys.table, overwrite=True)
+    keys = replace(keys, table=table)
+    graph = build_graph(timetable, rules, keys.earlier.dated_caps)
+    cells = make_cells(plan, keys, timetable, graph.shared_caps)
+    committed = committed_contacts(plan, tables)
+    limits = make_limits(plan, timetable, cells.segments, cells.segment_size, committed)
+    figures = contact_figures(plan, timetable, cells, rates.frame)
+    return Problem(timetable, rules, keys, cells, limits, figures, graph)
+
+
+def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
+    """The rates of every segment, campaign and channel, as the plan says."""
+    wanted = pd.DataFrame(
+        [
+            (segment, name, campaign.type, channel)
+            for segment in segments.profile.segment.astype(str)
+            for name, campaign in plan.campaigns.items()
+            for channel in dict.fromkeys(campaign.channels)
+        ],
+        columns=["segment", "campaign", "type", "channel"],
+    )
+    if plan.response.from_ == "table":
+        return from_table(frame_of(tables.response_rates), wanted)
+    barred = excluded(plan, tables, "response")
+    known = segments.table if barred is None else segments.table.anti_join(barred, "customer_id")
+    counts = contact_counts(
+        tables.contact_history,
+        known.select("customer_id", "segment"),
+        plan.response.window_days,
+        (plan.fatigue.keep, plan.fatigue.days),
+        plan.period.start,
+    )
+    return estimate(counts, wanted)
+
+
+def with_earlier_run(tables: Tables, earlier_run: Path | None) -> Tables:
+    """Adds the final contacts of an earlier run to the commitments."""
+    if earlier_run is None:
+        return tables
+    calendar = tables.connection.read_parquet(earlier_run / "calendar.parquet")
+    final = calendar.filter(calendar.final)
+    promised = final.select(
+        customer_id=final.customer_id.cast("string"),
+        contact_on=final.contact_on.cast("date"),
+        channel=final.channel,
+        campaign=final.campaign,
+        type=ibis.null("string"),
+        business_unit=ibis.null("string"),
+        cost=final.cost,
+    ).semi_join(tables.customers, "customer_id")
+    columns = tables.commitments.columns
+    return replace(tables, commitments=tables.commitments.union(promised.select(columns)))
+
+
+def out_of_reach(problem: Problem) -> list[str]:
+    """A sentence for each reach that more customers would have to be contacted for than may be."""
+    cells, told = problem.cells, []
+    may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
+    for limit in problem.limits:
+        if limit.customers:
+            counts = (may & (limit.use > 0)).any(axis=(1, 2)) & limit.segments[cells.segment]
+            most = int(cells.customers[counts].sum())
+            if limit.bound > most:
+                told.append(
+                    f"{limit.path}: asks for {ceil(limit.bound):,} customers; permissions, restrictions, "
+                    f"audiences, hold-out and earlier contacts allow {most:,}."
+                )
+    return told
+
+
+def why_empty(problem: Problem) -> str:
+    """Why nobody is contacted, in a sentence."""
+    if not problem.timetable.days:
+        return "No campaign can be sent in this period: its windows, send days and blackouts leave no day."
+    cells = problem.cells
+    live = cells.customers > 0
+    if not cells.allowed[cells.pattern[live]].any():
+        return "No customer may be contacted: permissions, restrictions, audiences and hold-out leave nobody."
+    both = cells.allowed[cells.pattern[live]] & cells.leeway.open[cells.profile[live]]
+    if not both.any():
+        return "Every customer who may be contacted has had all the contacts that the contact policy allows."
+    return "No contact that the rules and limits allow is worth its cost at the expected response rates."
