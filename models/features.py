@@ -13,7 +13,7 @@ YEAR = dt.timedelta(days=365)
 PRIOR_CONTACTS = 5
 """A customer's response rate counts this many further contacts at the base's rate."""
 
-_NOT_FEATURES = frozenset({"customer_id", "segment"})
+_NOT_FEATURES = frozenset({"customer_id", "segment", "max_contacts"})
 
 
 def derived_names(channels: Sequence[str]) -> tuple[str, ...]:

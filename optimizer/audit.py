@@ -10,7 +10,7 @@ import pandas as pd
 
 from optimizer.audit_contacts import AuditedContacts, audited_contacts
 from optimizer.audit_limits import limit_breaches
-from optimizer.audit_series import series_breaches
+from optimizer.audit_series import own_limit_breaches, series_breaches
 from optimizer.audit_single import single_contact_breaches
 from optimizer.frames import frame_of
 from optimizer.limits import Limit
@@ -60,10 +60,14 @@ def audit_calendar(
         contacts = AuditedContacts(table, found.kinds)
         frames = [
             frame_of(broken).assign(rule=rule)
-            for checks in (single_contact_breaches(plan, tables, contacts), series_breaches(rules, contacts))
+            for checks in (
+                single_contact_breaches(plan, tables, contacts),
+                series_breaches(rules, contacts),
+                own_limit_breaches(plan, tables, contacts),
+            )
             for rule, broken in checks
         ]
-        words = list(limit_breaches(limits, segments, timetable, contacts))
+        words = list(limit_breaches(limits, segments, timetable, rules, contacts))
     rows = _once(pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True))
     return _told(plan, contacts, rows, words, tables.integer_ids)
 

@@ -68,10 +68,13 @@ class AuditedContacts:
 def audited_contacts(plan: Plan, tables: Tables, calendar: ir.Table, lookback: int) -> AuditedContacts:
     """A calendar's contacts with the customers' history of the `lookback` days before and commitments.
 
+    A customer's own limit looks back over a whole period, whatever `lookback` is.
     `calendar` has customer_id, contact_on, channel, campaign and segment. Of the history only contacts
     count that were delivered before the period, without control rows.
     """
     start = ibis.date(plan.period.start)
+    if tables.customers.max_contacts.notnull().any().to_pyarrow().as_py():
+        lookback = max(lookback, plan.period.days - 1)
     history, promised = tables.contact_history, tables.commitments
     ago = history.contacted_on.delta(start, unit="day")
     sent = (history.delivered == 1) & (history.control == 0)

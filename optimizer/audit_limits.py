@@ -9,8 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.audit_contacts import AuditedContacts
+from optimizer.audit_series import days_around
 from optimizer.frames import frame_of, table_of
 from optimizer.limits import Limit
+from optimizer.rules import ContactRules
 from optimizer.timetable import Timetable
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-9
@@ -18,16 +20,22 @@ ABSOLUTE, RELATIVE = 1e-6, 1e-9
 
 
 def limit_breaches(
-    limits: Sequence[Limit], segments: Sequence[str], timetable: Timetable, contacts: AuditedContacts
+    limits: Sequence[Limit],
+    segments: Sequence[str],
+    timetable: Timetable,
+    rules: ContactRules,
+    contacts: AuditedContacts,
 ) -> Iterator[str]:
-    """In words, each limit that the planned contacts do not keep.
+    """In words, each limit that the planned contacts do not keep; soft ones are no breach.
 
     `segments` are the labels behind Limit.segments. A contact that the timetable does not have uses no
     limit: it breaks the rule of the window.
     """
-    counted = _Counted(segments, timetable, contacts)
+    counted = _Counted(segments, timetable, rules, contacts)
     for limit in limits:
-        used = counted.customers(limit) if limit.customers else counted.contacts(limit)
+        if limit.soft is not None or (limit.if_used and limit.if_used not in counted.campaigns):
+            continue
+        used = counted.use(limit)
         slack = max(ABSOLUTE, RELATIVE * max(abs(used), abs(limit.bound)))
         if limit.at_least and limit.committed + used < limit.bound - slack:
             yield f"{limit.path}: {limit.committed + used:,.10g}, at least {limit.bound:,.10g}"
@@ -38,8 +46,14 @@ def limit_breaches(
 class _Counted:
     """The planned contacts counted by segment, send day and option."""
 
-    def __init__(self, segments: Sequence[str], timetable: Timetable, contacts: AuditedContacts) -> None:
-        self._segments, self._contacts = list(segments), contacts
+    def __init__(
+        self,
+        segments: Sequence[str],
+        timetable: Timetable,
+        rules: ContactRules,
+        contacts: AuditedContacts,
+    ) -> None:
+        self._segments, self._rules, self._contacts = list(segments), rules, contacts
         self._place = {day: t for t, day in enumerate(timetable.days)}
         options = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
         self._option = [options.get((kind.channel, kind.campaign)) for kind in contacts.kinds]
@@ -52,11 +66,33 @@ class _Counted:
             if day in self._place and self._option[kind] is not None:
                 self._number[number.get(segment, -1), self._place[day], self._option[kind]] += n
 
-    def contacts(self, limit: Limit) -> float:
-        """What the contacts use of the limit."""
-        return float((self._number[self._inside(limit)].sum(axis=0) * limit.use).sum())
+        planned_kinds = np.flatnonzero([option is not None for option in self._option])
+        self.campaigns = {contacts.kinds[code].campaign for code in counts.kind if code in planned_kinds}
 
-    def customers(self, limit: Limit) -> float:
+    def use(self, limit: Limit) -> float:
+        """What the calendar uses of the limit."""
+        if limit.customers:
+            return self._customers(limit)
+        contacts = float((self._number[self._inside(limit)].sum(axis=0) * limit.use).sum())
+        setup = sum(cost for campaign, cost in limit.setup.items() if campaign in self.campaigns)
+        return contacts + setup + (0.0 if limit.tiring is None else self._tired(limit, limit.tiring))
+
+    def _tired(self, limit: Limit, tiring: NDArray[np.float64]) -> float:
+        """What contacts use times their fatigue factors, counted from the customers' contacts before."""
+        keep, number = self._rules.fatigue_keep, {label: g for g, label in enumerate(self._segments)}
+        table = self._contacts.table
+        before = days_around(table, self._rules.fatigue_days, -1)
+        counted = table.mutate(k=table.count().over(before).fill_null(0)).filter(table.planned)
+        alike = frame_of(counted.group_by("segment", "kind", "k").agg(n=counted.count()))
+        return float(
+            sum(
+                n * tiring[number[segment], self._option[kind]] * keep**k
+                for segment, kind, k, n in alike.sort_values(list(alike.columns)).itertuples(index=False)
+                if self._option[kind] is not None and limit.segments[number[segment]]
+            )
+        )
+
+    def _customers(self, limit: Limit) -> float:
         """The distinct customers with a contact that counts."""
         pairs = [
             (day, code)

@@ -14,7 +14,9 @@ import pandas as pd
 
 from optimizer.audit_contacts import CONTACT, AuditedContacts
 from optimizer.frames import table_of
-from optimizer.rules import ContactRules, FrequencyCap, NeverTogether, OnlyAfter
+from optimizer.plan_file import Plan
+from optimizer.rules import OWN_LIMIT, ContactRules, FrequencyCap, NeverTogether, OnlyAfter
+from optimizer.tables import Tables
 
 
 def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[tuple[str, ir.Table]]:
@@ -22,7 +24,8 @@ def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[
     felt = [cap for cap in rules.caps if contacts.any_planned(cap.binds)]
     for breach, days in sorted({(cap.breach, cap.days) for cap in felt}):
         alike = [cap for cap in felt if (cap.breach, cap.days) == (breach, days)]
-        yield breach, _over_caps(alike, days, contacts)
+        named = contacts.table.join(_naming(alike, contacts), "kind")
+        yield breach, _in_full_stretches(named, days)
     for apart in rules.never_together:
         if contacts.any_planned(apart.binds):
             yield "never_together", _together(apart, contacts)
@@ -32,20 +35,33 @@ def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[
     yield "one_a_day", _several_a_day(contacts)
 
 
-def _over_caps(caps: list[FrequencyCap], days: int, contacts: AuditedContacts) -> ir.Table:
-    """Planned contacts inside a stretch of `days` days that holds more than one of the caps allows.
+def own_limit_breaches(
+    plan: Plan, tables: Tables, contacts: AuditedContacts
+) -> Iterator[tuple[str, ir.Table]]:
+    """Planned contacts beyond a customer's own limit (max_contacts) in every `period.days` days."""
+    limits = tables.customers.filter(tables.customers.max_contacts.notnull())
+    limits = limits.select("customer_id", allowed="max_contacts")
+    named = contacts.table.join(limits, "customer_id")
+    named = named.mutate(path=ibis.literal(OWN_LIMIT), binds=ibis.literal(True))
+    yield "frequency_cap", _in_full_stretches(named, plan.period.days)
 
-    A stretch may be moved to begin with its first contact without losing any. So each contact counts
-    the stretch that it begins, and each takes the greatest count of the stretches that it lies in.
+
+def _in_full_stretches(named: ir.Table, days: int) -> ir.Table:
+    """Planned contacts that bind, inside a stretch of `days` days that holds more than is allowed.
+
+    `named` has a row for each cap and contact counted by it, with path, allowed and binds (whether the
+    contact breaks a full stretch, if planned). A stretch may be moved to begin with its first contact
+    without losing any. So each contact counts the stretch that it begins, and each takes the greatest
+    count of the stretches that it lies in.
     """
-    named = contacts.table.join(_naming(caps, contacts), "kind")
+    named = named.mutate(planned=named.planned & named.binds)
     total = named.group_by("customer_id", "path", "allowed").agg(
         contacts=named.count(), planned=named.planned.any()
     )
     crowded = total.filter((total.contacts > total.allowed) & total.planned)
     rows = named.semi_join(crowded, ["customer_id", "path"])
-    begun = rows.mutate(held=rows.count().over(_days(rows, 0, days - 1, "path")))
-    most = begun.mutate(most=begun.held.max().over(_days(begun, days - 1, 0, "path")))
+    begun = rows.mutate(held=rows.count().over(days_around(rows, 0, days - 1, "path")))
+    most = begun.mutate(most=begun.held.max().over(days_around(begun, days - 1, 0, "path")))
     broken = most.filter(most.planned & (most.most > most.allowed))
     stretch = "1 day" if days == 1 else f"{days} days"
     words = broken.most.cast("string") + f" contacts in {stretch}, at most " + broken.allowed.cast("string")
@@ -53,16 +69,16 @@ def _over_caps(caps: list[FrequencyCap], days: int, contacts: AuditedContacts) -
 
 
 def _naming(caps: list[FrequencyCap], contacts: AuditedContacts) -> ir.Table:
-    """Which kinds of contacts each cap counts, and how many it allows."""
+    """Which kinds of contacts each cap counts, which of them may not exceed it, and how many it allows."""
     rows = [
-        (cap.path, cap.contacts, code)
+        (cap.path, cap.contacts, code, cap.binds(kind))
         for cap in caps
         for code, kind in enumerate(contacts.kinds)
         if cap.names(kind)
     ]
     return table_of(
-        pd.DataFrame(rows, columns=["path", "allowed", "kind"]),
-        {"path": "string", "allowed": "int64", "kind": "int64"},
+        pd.DataFrame(rows, columns=["path", "allowed", "kind", "binds"]),
+        {"path": "string", "allowed": "int64", "kind": "int64", "binds": "boolean"},
     )
 
 
@@ -72,7 +88,7 @@ def _together(rule: NeverTogether, contacts: AuditedContacts) -> ir.Table:
     named = contacts.of(rule.names)
     codes = [(n, place[k.campaign]) for n, k in enumerate(contacts.kinds) if rule.names(k)]
     numbered = named.mutate(number=named.kind.cases(*codes))
-    near = _days(numbered, rule.days, rule.days)
+    near = days_around(numbered, rule.days, rule.days)
     spread = numbered.mutate(least=numbered.number.min().over(near), most=numbered.number.max().over(near))
     broken = spread.filter(spread.planned & (spread.least < spread.most))
     return broken.select(*CONTACT, detail=ibis.literal(f"{rule.path}: less than {rule.days + 1} days apart"))
@@ -83,7 +99,7 @@ def _too_early_or_late(rule: OnlyAfter, contacts: AuditedContacts) -> ir.Table:
     named = contacts.of(lambda kind: rule.names(kind) or rule.binds(kind))
     codes = [n for n, kind in enumerate(contacts.kinds) if rule.names(kind)]
     opening = named.mutate(opens=named.kind.isin(codes).cast("int64"))
-    before = opening.mutate(before=opening.opens.sum().over(_days(opening, rule.last, -rule.first)))
+    before = opening.mutate(before=opening.opens.sum().over(days_around(opening, rule.last, -rule.first)))
     asking = [n for n, kind in enumerate(contacts.kinds) if kind.planned and rule.binds(kind)]
     broken = before.filter(before.kind.isin(asking) & (before.before.fill_null(0) == 0))
     words = f"{rule.path}: no {rule.after} {rule.first} to {rule.last} days before"
@@ -98,7 +114,10 @@ def _several_a_day(contacts: AuditedContacts) -> ir.Table:
     return found.select(*CONTACT, detail=words)
 
 
-def _days(rows: ir.Table, before: int, after: int, *by: str) -> ibis.expr.builders.WindowBuilder:
-    """The customer's contacts from so many days before to so many after (negative: before), that day in."""
+def days_around(rows: ir.Table, before: int, after: int, *by: str) -> ibis.expr.builders.WindowBuilder:
+    """A window over the customer's contacts from `before` days before to `after` days after, that day in.
+
+    A negative `after` ends it so many days before.
+    """
     bounds = {"preceding": (before, -after)} if after <= 0 else {"preceding": before, "following": after}
     return ibis.range_window(group_by=["customer_id", *by], order_by="day", **bounds)

@@ -58,14 +58,15 @@ def make_cells(
     size = counted.groupby("segment").customers.sum().reindex(list(segments)).to_numpy(dtype=np.int64)
     number = counted.segment.map({name: n for n, name in enumerate(segments)}).to_numpy(dtype=np.int64)
 
-    profile, lists = _factorised(counted.earlier)
-    leeway, profile_of = _distinct_leeway(keys.earlier.leeway(lists_of(lists), shared_caps))
+    profile, profiles = _factorised(counted[["earlier", "max_contacts"]])
+    own = profiles.max_contacts.to_numpy(dtype=np.int64)
+    leeway, profile_of = _distinct_leeway(keys.earlier.leeway(lists_of(profiles.earlier), shared_caps, own))
     patterns = _Patterns(plan, keys, timetable)
     held = counted.held_out.to_numpy(dtype=bool)
-    own = patterns.number(counted, held)
+    fitting = patterns.number(counted, held)
     free = patterns.number(counted[held], np.zeros(int(held.sum()), dtype=bool))
 
-    triple = np.column_stack([number, own, profile_of[profile]])
+    triple = np.column_stack([number, fitting, profile_of[profile]])
     twins = np.column_stack([number[held], free, profile_of[profile[held]]])
     distinct, cell = np.unique(np.vstack([triple, twins]), axis=0, return_inverse=True)
     cell = cell.reshape(-1)
@@ -93,9 +94,10 @@ def segment_order(label: object) -> tuple[int, int, str]:
     return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)
 
 
-def _factorised(column: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:
-    codes, values = pd.factorize(column, sort=True)
-    return codes.astype(np.int64), pd.Series(values)
+def _factorised(columns: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """The number of each row's values, and the distinct values in order."""
+    groups = columns.groupby(columns.columns.tolist())
+    return groups.ngroup().to_numpy().astype(np.int64), groups.size().index.to_frame(index=False)
 
 
 def _distinct_leeway(leeway: Leeway) -> tuple[Leeway, NDArray[np.int64]]:

@@ -20,14 +20,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.audience import compile_audience
-from optimizer.earlier_contacts import EarlierContact, EarlierEffects
+from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
 from optimizer.frames import frame_of, table_of
+from optimizer.own_limits import own_limit
 from optimizer.plan_file import HoldOut, Plan
 from optimizer.rules import ContactRules
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
-KEY = ["segment", "held_out", "audiences", "permissions", "restrictions", "earlier"]
+KEY = ["segment", "held_out", "audiences", "permissions", "restrictions", "earlier", "max_contacts"]
 NONE = ""
 
 
@@ -53,7 +54,8 @@ class RestrictionCode:
 class CustomerKeys:
     """`table` has customer_id and the columns KEY; the code books tell what the codes mean.
 
-    `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`.
+    `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
+    UNLIMITED where the customer has no limit, or one that cannot bind.
     """
 
     table: ir.Table
@@ -79,6 +81,7 @@ def customer_keys(
         "customer_id",
         held_out=is_held_out(tables.customers, plan.hold_out).cast("int8"),
         audiences=_joined(bits),
+        max_contacts=tables.customers.max_contacts,
     )
     keys = customers.join(segments.select("customer_id", "segment"), "customer_id")
     for name, lists in (
@@ -88,6 +91,8 @@ def customer_keys(
     ):
         keys = keys.left_join(lists, "customer_id").drop("customer_id_right")
         keys = keys.mutate(codes=keys.codes.fill_null(NONE)).rename({name: "codes"})
+    limit = own_limit(keys.max_contacts, keys.earlier, timetable, rules)
+    keys = keys.mutate(max_contacts=limit)
     return CustomerKeys(keys, tuple(audiences), permissions, restrictions, earlier)
 
 
@@ -169,15 +174,7 @@ def _earlier(
     plan: Plan, tables: Tables, timetable: Timetable, rules: ContactRules
 ) -> tuple[ir.Table, EarlierEffects]:
     """History and commitments that some send day can still feel; one contact told twice counts once."""
-    history, promised = tables.contact_history, tables.commitments
-    history = history.filter((history.delivered == 1) & (history.control == 0))
-    both = ibis.union(
-        history.select("customer_id", "channel", "campaign", "type", on="contacted_on"),
-        promised.select("customer_id", "channel", "campaign", "type", on="contact_on"),
-    )
-    last = timetable.days[-1] if timetable.days else 0
-    day = both.on.delta(ibis.date(plan.period.start), unit="day")
-    both = both.mutate(day=day).filter((day >= -rules.lookback) & (day <= last + rules.lookback))
+    both = earlier_rows(plan, tables, timetable, rules.lookback)
     rows = both.group_by("customer_id", "day", "channel", "campaign").agg(
         type=both.type.min().fill_null(NONE)
     )

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules, FrequencyCap
+from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
 
@@ -83,14 +87,13 @@ class EarlierEffects:
         self._first, self.code = self._codes(gap)
 
     @property
-    def dated_caps(self) -> frozenset[str]:
-        """The paths of the caps that some contact inside or after the period also uses."""
+    def ahead(self) -> dict[str, tuple[int, ...]]:
+        """By the path of each cap the days of the contacts inside or after the period that it names."""
         ahead = self._day >= 0
-        return frozenset(
-            cap.path
+        return {
+            cap.path: tuple(np.unique(self._day[named & ahead]).tolist())
             for cap, named in zip(self._rules.caps, self._named, strict=True)
-            if (named & ahead).any()
-        )
+        }
 
     def _codes(self, gap: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The first contact of each code, and each contact's code."""
@@ -117,11 +120,21 @@ class EarlierEffects:
         return np.flatnonzero(anything)[first], every
 
     def _bound(self, cap: FrequencyCap) -> NDArray[np.bool_]:
-        named = np.array([cap.binds(option) for option in self._timetable.options], dtype=bool)
-        return np.asarray(self._timetable.sendable[:, named].any(axis=1))
+        options = self._timetable.options
+        # A cap that binds no option breaks nothing; else those that ignore it can fill a stretch, too.
+        named = [cap.names(option) for option in options] if any(map(cap.binds, options)) else []
+        return np.asarray(self._timetable.sendable[:, np.flatnonzero(named)].any(axis=1))
 
-    def leeway(self, lists: Sequence[Sequence[int]], shared: Sequence[FrequencyCap]) -> Leeway:
-        """What each list of codes leaves open; `shared` are the caps counted in `Leeway.used`."""
+    def leeway(
+        self,
+        lists: Sequence[Sequence[int]],
+        shared: Sequence[FrequencyCap],
+        own: NDArray[np.int64] | None = None,
+    ) -> Leeway:
+        """What each list of codes leaves open; `shared` are the caps counted in `Leeway.used`.
+
+        `own` holds for each list the customer's own limit, -1 where there is none.
+        """
         sizes = np.array([len(codes) for codes in lists])
         flat = np.fromiter(
             (code for codes in lists for code in codes), dtype=np.int64, count=int(sizes.sum())
@@ -135,6 +148,8 @@ class EarlierEffects:
         used = np.zeros((len(lists), len(shared), days, days if self._ahead else 1), dtype=np.int16)
         for cap, named in zip(self._rules.caps, self._named, strict=True):
             most = self._stretches(cap, has, named)
+            if cap.own:
+                most = _of_own_limit(most, cap.contacts, np.full(len(lists), -1) if own is None else own)
             binds = np.array([cap.binds(option) for option in options], dtype=bool)
             alone = most[:, np.arange(days), np.arange(days) if self._ahead else 0]
             opens &= ~((alone >= cap.contacts)[:, :, None] & binds)
@@ -193,6 +208,29 @@ class EarlierEffects:
         today = (self._timetable.day_of[None, :] == self._day[:, None])[:, :, None]
         table = (today & self._same[:, None, :]).reshape(len(self._day), self._timetable.sendable.size)
         return (self._sum(has, table) > 0).reshape(has.shape[0], *self._timetable.sendable.shape)
+
+
+def earlier_rows(plan: Plan, tables: Tables, timetable: Timetable, lookback: int) -> ir.Table:
+    """History and commitments that count (day from the start), `lookback` days around the send days."""
+    history, promised = tables.contact_history, tables.commitments
+    history = history.filter((history.delivered == 1) & (history.control == 0))
+    both = ibis.union(
+        history.select("customer_id", "channel", "campaign", "type", on="contacted_on"),
+        promised.select("customer_id", "channel", "campaign", "type", on="contact_on"),
+    )
+    last = timetable.days[-1] if timetable.days else 0
+    day = both.on.delta(ibis.date(plan.period.start), unit="day")
+    return both.mutate(day=day).filter((day >= -lookback) & (day <= last + lookback))
+
+
+def _of_own_limit(most: NDArray[np.int64], contacts: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Earlier contacts in a cap of so many contacts that leave as much as they leave of the own limit.
+
+    The cap as it stands never binds (see own_limits.py), so limits that can bind no more are none.
+    """
+    used = (most + contacts - own[:, None, None]).clip(0, contacts)
+    used[own < 0] = 0
+    return used
 
 
 def lists_of(codes: pd.Series) -> list[tuple[int, ...]]:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer.program import Duals, Master
+from optimizer.row_sharing import even_draw, share_rows
+from optimizer.rows import Rows
 from optimizer.stream_ground import Worth
-from optimizer.streams import Pricing
+from optimizer.streams import Pricing, Tolls
 
 MOST_ROUNDS = 500
 MOST_ROWS = 200
@@ -29,6 +31,8 @@ FIRST_SAMPLE = 64
 FIRST_LABELS, MOST_LABELS = 1 << 12, 1 << 24
 ROUGH = 1e-3
 MOST_PULL_LEFT = 0.2
+FINEST = 1e-9
+SHUT = 1e12
 
 
 @dataclass
@@ -50,13 +54,16 @@ class Effort:
 class LinearPlan:
     """The linear program's optimum: `amount[n]` customers of `cell[n]` get `stream[n]`.
 
-    `bound` is proved for every plan; `value` is what the program reached. `prices` are the limits'
-    shadow prices, `block` gives the row that each live cell shares.
+    `bound` is proved for every plan; `value` is what the program reached, setup costs and penalties
+    taken off. `prices` are the limits' shadow prices, `tolls` those of using a campaign at all, `used`
+    says how far each switch is used. `block` gives the row that each live cell shares.
     """
 
     value: float
     bound: float
     prices: NDArray[np.float64]
+    tolls: Tolls
+    used: NDArray[np.float64]
     cell: NDArray[np.int64]
     stream: NDArray[np.int64]
     amount: NDArray[np.float64]
@@ -83,7 +90,8 @@ class _Columns:
 class Generation:
     """Column generation over cells of a pricing problem; `customers` weighs each of the live cells.
 
-    `centre` are prices to begin from, as a solution of part of the cells gives them.
+    `centre` are prices to begin from, as a solution of part of the cells gives them. `rows` take the
+    place of the pricing problem's own.
     """
 
     def __init__(
@@ -95,45 +103,88 @@ class Generation:
         tolerance: float,
         progress: Callable[[str], None],
         centre: NDArray[np.float64] | None = None,
+        rows: Rows | None = None,
     ) -> None:
         self._pricing, self._tolerance, self._progress = pricing, tolerance, progress
         self._live, self._customers, self._centre = live, customers, centre
-        rows = min(max_cells, MOST_ROWS) if centre is None else max_cells
-        self._block = share_rows(pricing, self._live, rows)
+        few = centre is None and not pricing.switches
+        self._block = share_rows(pricing, self._live, min(max_cells, MOST_ROWS) if few else max_cells)
         self._sizes = np.bincount(self._block, weights=self._customers).astype(np.float64)
         self._members = np.split(
             np.argsort(self._block, kind="stable"), np.cumsum(np.bincount(self._block))[:-1]
         )
-        self._bounds = np.array([limit.remainder for limit in pricing.limits])
-        self._at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
-        self._master = Master(self._sizes, self._bounds, self._at_least)
+        self._rows = rows or pricing.rows
+        self._must = np.isinf(self._rows.soft)
+        self._most = self._most_contacts()
+        self._low, self._high = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
+        weights = np.where(self._rows.at_least | self._rows.switched.any(axis=1), 1.0, np.inf)
+        self._master = Master(self._sizes, self._rows, self._most, weights)
         self._columns = _Columns()
         self.popular: NDArray[np.float64] = np.zeros(1)
         self._bound = np.inf
         self._found: list[NDArray[np.int64]] = []
         self.effort = Effort()
 
-    def run(self) -> LinearPlan:
-        """Solves the linear program over all streams. Raises Shortage where limits cannot all hold."""
-        if self._centre is not None:
+    def _most_contacts(self) -> NDArray[np.float64]:
+        """By block and switch: the most contacts that any of its customers may have."""
+        most = np.zeros((len(self._sizes), len(self._pricing.switches)))
+        np.maximum.at(most, self._block, self._pricing.most_contacts(self._live))
+        return most
+
+    def run(
+        self, low: NDArray[np.float64] | None = None, high: NDArray[np.float64] | None = None
+    ) -> LinearPlan:
+        """Solves the linear program over all streams, switches used from `low` to `high` (0 to 1).
+
+        Raises Shortage where limits cannot all hold.
+        """
+        if low is not None and high is not None:
+            self._low, self._high = low, high
+            self._master.set_switches(low, high)
+        if self._centre is not None and np.isinf(self._bound):
             self._open_at(self._centre)
-        if self._at_least.any() and (self._bounds[self._at_least] > 0).any():
+        if self._may_be_short():
             duals, bound = self._generate(shortage=True)
-            if bound < -1e-7 * max(1.0, float(self._bounds[self._at_least].max())):
+            if self._short(bound):
                 raise Shortage(self._missing(), duals.limit)
         duals, bound = self._generate(shortage=False)
+        self._bound = np.inf
         return self._solution(duals, bound)
+
+    def _may_be_short(self) -> bool:
+        """Whether sending nothing might not do."""
+        asked = self._must & self._rows.at_least & (self._rows.left(self._low) > 0)
+        asked |= self._must & (self._rows.switched.any(axis=1) if self._low.any() else False)
+        return bool(asked.any())
+
+    def _short(self, bound: float) -> bool:
+        """Whether a bound on what is missing (at most 0) proves that something is."""
+        asked = np.abs(self._rows.bound[self._must & self._rows.at_least]).max(initial=1.0)
+        return bool(bound < -1e-7 * asked)
 
     def _open_at(self, prices: NDArray[np.float64]) -> None:
         """Begins with every cell's best stream at the prices, and the bound that these prove."""
-        worth = self._pricing.worth(prices)
+        link = np.zeros_like(self._most)
+        worth = self._pricing.worth(prices, self._tolls(link))
         value, stream = self._known(worth)
-        hoped = float(self._customers @ value + prices @ self._bounds)
-        most = self._search(
-            worth, value, stream, np.arange(len(self._live)), abs(hoped) * self._tolerance, FIRST_LABELS
-        )
-        self._bound = float(self._customers @ most + prices @ self._bounds)
+        hoped = abs(float(self._customers @ value) + self._beside(prices, link, shortage=False))
+        every = np.arange(len(self._live))
+        most = self._search(worth, value, stream, every, hoped * self._tolerance, FIRST_LABELS)
+        self._bound = float(self._customers @ most) + self._beside(prices, link, shortage=False)
         self._add(stream, np.ones(len(self._sizes)))
+
+    def _tolls(self, link: NDArray[np.float64]) -> Tolls:
+        """What campaigns' use costs each cell: the links' prices, or too much where it is ruled out."""
+        fee = np.vstack([link, np.zeros((1, link.shape[1]))])
+        row = np.full(len(self._pricing.cells), len(link), dtype=np.int64)
+        row[self._live] = self._block
+        return Tolls(row, np.where(self._high == 0, SHUT, fee))
+
+    def _beside(self, prices: NDArray[np.float64], link: NDArray[np.float64], shortage: bool) -> float:
+        """What the bound at these prices holds beside the cells' best streams: limits and switches."""
+        pays = 0.0 if shortage else self._rows.setup
+        use = (self._sizes[:, None] * self._most * link).sum(axis=0) - pays - prices @ self._rows.switched
+        return float(prices @ self._rows.bound + np.maximum(self._low * use, self._high * use).sum())
 
     def _generate(self, shortage: bool) -> tuple[Duals, float]:
         """Rounds until value and bound meet: known streams first, the search where these bring little.
@@ -144,19 +195,19 @@ class Generation:
         bound = np.inf if shortage else self._bound
         searched = FIRST_SAMPLE if self._centre is None else len(self._live)
         pull = 0.0 if self._centre is None or shortage else 0.5
-        labels = FIRST_LABELS
+        labels, tolerance = FIRST_LABELS, FINEST if shortage else self._tolerance
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
-            if shortage and duals.objective > -1e-9:
+            if shortage and (duals.objective > -1e-9 or self._short(bound)):
                 return duals, duals.objective
-            slack = self._tolerance * max(1.0, abs(duals.objective))
+            slack = tolerance * max(1.0, abs(duals.objective))
             if bound - duals.objective <= slack:
                 break
             began = time.perf_counter()
             prices = duals.limit
             if self._centre is not None and pull > 0.0:
                 prices = (1 - pull) * prices + pull * self._centre
-            worth = self._pricing.worth(prices, shortage)
+            worth = self._pricing.worth(prices, self._tolls(duals.link), shortage)
             value, stream = self._known(worth)
             open_gap = min(bound - duals.objective, abs(duals.objective))
             gain = self._gain(value, stream, prices, duals)
@@ -165,7 +216,8 @@ class Generation:
                 most = self._search(worth, value, stream, some, slack, labels)
                 gain = self._gain(value, stream, prices, duals)
                 if len(some) == len(self._live):
-                    bound = min(bound, float(self._customers @ most + prices @ self._bounds))
+                    proved = float(self._customers @ most) + self._beside(prices, duals.link, shortage)
+                    bound = min(bound, proved)
                     if self._customers @ (most - value) > max(0.5 * slack, 0.3 * gain.sum()):
                         labels = min(4 * labels, MOST_LABELS)
                 elif gain.sum() <= 0.05 * abs(duals.objective):
@@ -255,7 +307,8 @@ class Generation:
         spread = sparse.csr_array(
             (share, (self._block, np.arange(len(self._live)))), shape=(len(self._sizes), len(self._live))
         )
-        self._master.add(chosen, (spread @ worth)[chosen], (spread @ use).tocsr()[chosen])
+        contacts = spread @ self._pricing.contacts(stream)
+        self._master.add(chosen, (spread @ worth)[chosen], (spread @ use).tocsr()[chosen], contacts[chosen])
         for block in chosen.tolist():
             self._columns.block.append(block)
             self._columns.streams.append(stream[self._members[block]])
@@ -270,10 +323,10 @@ class Generation:
         self._progress(f"{what}: round {self.effort.rounds}{gap}, {len(self._pricing.book):,} streams")
 
     def _missing(self) -> NDArray[np.float64]:
-        """What each limit lacks at the least total shortage."""
+        """By how much each limit is missed at the least total shortage."""
         cell, stream, amount = self._pairs()
-        used = self._pricing.use(cell, stream).T @ amount
-        return np.where(self._at_least, np.maximum(self._bounds - used, 0.0), 0.0)
+        missed = self._rows.missed(self._pricing.use(cell, stream).T @ amount, self._master.used())
+        return np.where(self._must, missed, 0.0)
 
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         weights = self._master.weights()
@@ -298,57 +351,30 @@ class Generation:
 
     def _solution(self, duals: Duals, bound: float) -> LinearPlan:
         cell, stream, amount = self._pairs()
-        return LinearPlan(duals.objective, bound, duals.limit, cell, stream, amount, self._block, self.effort)
+        tolls, used = self._tolls(duals.link), self._master.used()
+        return LinearPlan(
+            duals.objective, bound, duals.limit, tolls, used, cell, stream, amount, self._block, self.effort
+        )
 
 
-def solve_linear(
+def generation_of(
     pricing: Pricing, max_cells: int, tolerance: float, progress: Callable[[str], None]
-) -> LinearPlan:
-    """The linear optimum over all cells with customers.
+) -> Generation:
+    """The generation over all cells with customers.
 
     Where these are many more than the program's rows, an evenly drawn part of the customers is solved
-    first: its prices and streams are nearly right for all. Raises Shortage where limits cannot hold.
+    first: its prices and streams are nearly right for all.
     """
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
     centre, effort, popular = None, Effort(), np.zeros(1)
     if len(live) > 2 * max_cells:
-        drawn, weight = _even_draw(customers, max_cells)
+        drawn, weight = even_draw(customers, max_cells)
         part = Generation(pricing, live[drawn], weight, max_cells, ROUGH, progress)
         try:
             centre, effort, popular = part.run().prices, part.effort, part.popular
         except Shortage:
             centre = None  # what a part of the customers cannot do, all of them may
     whole = Generation(pricing, live, customers, max_cells, tolerance, progress, centre)
-    whole.popular = popular
-    found = whole.run()
-    return replace(found, effort=effort.plus(found.effort))
-
-
-def _even_draw(customers: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cells drawn at even steps through the customers, and the customers that each stands for."""
-    total = customers.sum()
-    marks = (np.arange(count) + 0.5) * total / count
-    drawn, hits = np.unique(np.searchsorted(np.cumsum(customers), marks), return_counts=True)
-    return drawn, hits * total / count
-
-
-def share_rows(pricing: Pricing, live: NDArray[np.int64], max_cells: int) -> NDArray[np.int64]:
-    """The program's row of each live cell: its own while there are few, else shared by like cells.
-
-    The largest cells keep rows of their own (half of `max_cells`); the rest, in order of segment,
-    pattern and profile, are cut into runs of about equally many customers.
-    """
-    cells, count = pricing.cells, len(live)
-    if count <= max_cells:
-        return np.arange(count)
-    order = np.argsort(-cells.customers[live], kind="stable")
-    alone, rest = np.sort(order[: max_cells // 2]), np.sort(order[max_cells // 2 :])
-    block = np.empty(count, dtype=np.int64)
-    block[alone] = np.arange(len(alone))
-    rest = rest[np.lexsort((cells.profile[live][rest], cells.pattern[live][rest], cells.segment[live][rest]))]
-    runs = max_cells - len(alone)
-    before = np.cumsum(cells.customers[live][rest]) - cells.customers[live][rest]
-    run = before * runs // max(1, int(cells.customers[live][rest].sum()))
-    block[rest] = len(alone) + np.unique(run, return_inverse=True)[1]
-    return block
+    whole.popular, whole.effort = popular, effort
+    return whole

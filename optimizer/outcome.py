@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from optimizer.cells import segment_order
+from optimizer.contact_figures import ContactFigures
 from optimizer.frames import frame_of
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
-from optimizer.schedule import ContactFigures, Schedule
+from optimizer.schedule import Schedule
 from optimizer.solution import Solution
 from optimizer.strategy import dated_contacts_in_words
 from optimizer.timetable import Timetable
@@ -83,16 +84,19 @@ def allocation_table(plan: Plan, calendar: ir.Table) -> pd.DataFrame:
 def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
     """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price."""
     whole = solution.whole
+    in_use = used_campaigns(solution)
     planned = solution.pricing.use(whole.cell, whole.stream).T @ whole.customers
     rows = []
     for limit, own, price in zip(limits, planned, solution.linear.prices, strict=True):
-        used = round(float(own) + limit.committed, 6)
+        setup = sum(cost for campaign, cost in limit.setup.items() if campaign in in_use)
+        used = round(float(own) + setup + limit.committed, 6)
+        bound = limit.bound if limit.if_used is None or limit.if_used in in_use else 0.0
         rows.append(
             {
                 "limit": limit.path,
-                "bound": round(limit.bound, 6),
+                "bound": round(bound, 6),
                 "used": used,
-                "slack": round((used - limit.bound) if limit.at_least else (limit.bound - used), 6),
+                "slack": round((used - bound) if limit.at_least else (bound - used), 6),
                 "shadow_price": round(float(price), 9) + 0.0,
                 "price_from": np.nan,
                 "price_to": np.nan,
@@ -123,7 +127,11 @@ def summary_figures(
     plan: Plan, solution: Solution, allocation: pd.DataFrame, schedule: Schedule, customers: int
 ) -> dict[str, Any]:
     """The summary's figures: value and proof, cost, contacts, customers, cells and streams."""
-    value, bound = round(float(allocation.expected_value.sum()), 6), solution.whole.bound
+    setup, missed = setup_costs(solution), penalties(solution)
+    contacts_worth = float(allocation.expected_value.sum())
+    value = contacts_worth - sum(missed.values())
+    value = round(value - setup if solution.pricing.objective.pays_setup else value, 6)
+    bound = solution.whole.bound
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     linear, cells = solution.linear, solution.pricing.cells
@@ -133,9 +141,12 @@ def summary_figures(
         "expected_value": value,
         "upper_bound": max(value, bound),
         "gap": gap,
-        "linear_bound": linear.bound,
-        "expected_margin": value,
-        "cost": round(float(allocation.cost.sum()), 6),
+        "linear_bound": solution.linear_bound,
+        "expected_margin": round(_margin(plan, allocation, contacts_worth) - setup, 6),
+        "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
+        "cost": round(float(allocation.cost.sum()) + setup, 6),
+        "setup_costs": setup,
+        "campaigns_used": sorted(allocation.campaign.unique()),
         "contacts": int(allocation.contacts.sum()),
         "customers": customers,
         "reached": int(reached),
@@ -145,7 +156,42 @@ def summary_figures(
         "streams": len({label for label in schedule.labels.values() if label}),
         "streams_generated": len(solution.pricing.book) - 1,
         "rounds": linear.effort.rounds,
+        "nodes": solution.nodes,
     }
+
+
+def used_campaigns(solution: Solution) -> frozenset[str]:
+    """The campaigns in use among those whose use is a decision of its own."""
+    pairs = zip(solution.pricing.switches, solution.whole.used, strict=True)
+    return frozenset(switch.campaign for switch, used in pairs if used > 0)
+
+
+def setup_costs(solution: Solution) -> float:
+    """What the campaigns in use cost once, in money."""
+    in_use = used_campaigns(solution)
+    return sum(switch.setup_cost for switch in solution.pricing.switches if switch.campaign in in_use)
+
+
+def penalties(solution: Solution) -> dict[str, float]:
+    """What missing each soft limit costs, by its path; those that hold are left out."""
+    pricing, whole = solution.pricing, solution.whole
+    use = pricing.use(whole.cell, whole.stream).T @ whole.customers
+    missed = pricing.rows.missed(use, whole.used)
+    return {
+        limit.path: round(float(amount) * limit.soft, 6)
+        for limit, amount in zip(pricing.limits, missed, strict=True)
+        if limit.soft is not None and amount > MONEY
+    }
+
+
+def _margin(plan: Plan, allocation: pd.DataFrame, worth: float) -> float:
+    """The expected margin of the contacts, whatever the plan's objective in which they are `worth` that."""
+    if plan.objective.goal == "expected_margin":
+        return worth
+    campaigns = [plan.campaigns[name] for name in allocation.campaign]
+    margin = np.array([campaign.margin_per_response for campaign in campaigns])
+    own = np.array([campaign.value_per_contact for campaign in campaigns])
+    return float((allocation.expected_responses * margin + allocation.contacts * own - allocation.cost).sum())
 
 
 def _by_segment(table: pd.DataFrame, columns: list[str], ascending: list[bool]) -> pd.DataFrame:

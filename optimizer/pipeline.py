@@ -116,16 +116,7 @@ def run(
 
 def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
     try:
-        return solve(
-            problem.timetable,
-            problem.rules,
-            problem.graph,
-            problem.cells,
-            problem.limits,
-            problem.figures,
-            plan.max_cells,
-            clock.detail,
-        )
+        return solve(problem.pricing(), plan.max_cells, clock.detail)
     except Shortage as shortage:
         raise CannotHold.of(shortage, problem.limits) from None
     except OnlyWholeNumbers:

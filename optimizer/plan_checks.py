@@ -16,6 +16,7 @@ from optimizer.plan_yaml import Loc, place
 _CAPS = ("policy.max_per_customer.[]", "channels.*.max_per_customer.[]", "campaigns.*.max_per_customer.[]")
 _REFERENCES = (
     ("campaigns.*.channels.[]", "channels"),
+    ("volume.[].channel", "channels"),
     ("reach.[].channel", "channels"),
     *((f"{caps}.channels.[]", "channels") for caps in _CAPS),
     *((f"{caps}.campaigns.[]", "campaigns") for caps in _CAPS),
@@ -23,16 +24,20 @@ _REFERENCES = (
     ("policy.only_after.[].campaign", "campaigns"),
     ("policy.only_after.[].after", "campaigns"),
     ("budget.[].campaign", "campaigns"),
+    ("volume.[].campaign", "campaigns"),
     ("reach.[].campaign", "campaigns"),
 )
 _EXACTLY_ONE = (
     ("channels.*.capacity.[]", ("contacts", "hours")),
     ("reach.[]", ("share", "customers")),
 )
+_KEEP_ONE = "Keep one of them (in a scenario, a key without a value takes the plan's own out)."
 _AT_MOST_ONE = (
-    ("budget.[]", ("business_unit", "campaign")),
-    ("segments", ("column", "features")),
-    ("segments", ("column", "count")),
+    ("budget.[]", ("business_unit", "campaign"), "Keep one of them."),
+    ("segments", ("column", "features"), _KEEP_ONE),
+    ("segments", ("column", "count"), _KEEP_ONE),
+    ("objective", ("maximize", "minimize"), _KEEP_ONE),
+    ("campaigns.*.contacts", ("min", "min_if_used"), f"A min already forces the campaign. {_KEEP_ONE}"),
 )
 _SET_BY_PLACE = (
     ("channels.*.max_per_customer.[].channels", "a channel's own cap counts that channel only"),
@@ -47,6 +52,7 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
         *_unknown_names(raw),
         *_unknown_segments(raw),
         *_exclusive_keys(raw),
+        *_missing_bounds(raw),
         *_capacities(raw),
         *_missing_tables(raw),
     ]
@@ -70,8 +76,10 @@ def _found(value: Any, pattern: str) -> Iterator[tuple[Loc, Any]]:
 
 def _unknown_names(raw: dict[str, Any]) -> Iterator[Fault]:
     for pattern, kind in _REFERENCES:
-        named = raw.get(kind)
-        known = list(named) if isinstance(named, dict) else []
+        named = raw.get(kind, {} if kind == "campaigns" else None)
+        if not isinstance(named, dict):
+            continue  # said once, by the model, and not again for each name
+        known = list(named)
         for loc, name in _found(raw, pattern):
             if isinstance(name, str) and name.strip() not in known:
                 rule = f"the plan has no {kind.removesuffix('s')} {name!r}"
@@ -91,7 +99,7 @@ def _unknown_segments(raw: dict[str, Any]) -> Iterator[Fault]:
     if isinstance(most, bool) or not isinstance(most, int):
         return
     known = {str(number) for number in range(1, min(most, 1000) + 1)}
-    for pattern in ("campaigns.*.segments.[]", "reach.[].segments.[]"):
+    for pattern in ("campaigns.*.segments.[]", "volume.[].segments.[]", "reach.[].segments.[]"):
         for loc, label in _found(raw, pattern):
             if isinstance(label, str | int) and not isinstance(label, bool) and str(label) not in known:
                 rule = f"there is no segment {label!r}: they are numbered 1 to {most}"
@@ -103,14 +111,29 @@ def _exclusive_keys(raw: dict[str, Any]) -> Iterator[Fault]:
         for loc, block in _found(raw, pattern):
             if isinstance(block, dict) and sum(block.get(key) is not None for key in keys) != 1:
                 yield Fault(place(loc), "", f"needs either {keys[0]} or {keys[1]}", "Give one of them.")
-    for pattern, keys in _AT_MOST_ONE:
+    for pattern, keys, remedy in _AT_MOST_ONE:
         for loc, block in _found(raw, pattern):
             if isinstance(block, dict) and all(block.get(key) is not None for key in keys):
-                yield Fault(place(loc), "", f"has both {keys[0]} and {keys[1]}", "Keep one of them.")
+                yield Fault(place(loc), "", f"has both {keys[0]} and {keys[1]}", remedy)
     for pattern, rule in _SET_BY_PLACE:
         for loc, value in _found(raw, pattern):
             if value is not None:
                 yield Fault(place(loc), "", rule, "Take the key out, or move the cap to policy.")
+
+
+def _missing_bounds(raw: dict[str, Any]) -> Iterator[Fault]:
+    """A volume needs a bound, and so does the `soft` of a campaign's contacts."""
+    for loc, volume in _found(raw, "volume.[]"):
+        bounds = ("min", "max", "min_share", "max_share")
+        if isinstance(volume, dict) and all(volume.get(key) is None for key in bounds):
+            rule = "bounds nothing: it has none of min, max, min_share and max_share"
+            yield Fault(place(loc), "", rule, "Add one of them.")
+    for loc, contacts in _found(raw, "campaigns.*.contacts"):
+        if not isinstance(contacts, dict) or contacts.get("soft") is None:
+            continue
+        if all(contacts.get(key) is None for key in ("min", "max", "min_if_used")):
+            rule = "softens nothing: there is no min, max or min_if_used beside it"
+            yield Fault(place((*loc, "soft")), "", rule, "Add one of them, or take soft out.")
 
 
 def _capacities(raw: dict[str, Any]) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -14,19 +14,8 @@ from optimizer.faults import Fault
 from optimizer.plan_values import nearest, suggestion
 from optimizer.plan_yaml import Loc, place
 
-NOT_YET: Mapping[str, str] = {
-    "volume": "",
-    "return_on_cost": "",
-    "objective": "minimize",
-    "data": "database scores",
-    "policy": "max_per_household",
-    "campaigns.*": "setup_cost",
-    "campaigns.*.contacts": "min_if_used soft",
-    "channels.*.capacity[]": "soft",
-    "budget[]": "soft",
-    "reach[]": "soft",
-}
-"""Keys of the plan language that are not built yet, by the block they stand in."""
+NOT_YET: Collection[Loc] = (("data", "database"), ("data", "scores"), ("policy", "max_per_household"))
+"""Keys of the plan language that are not built yet, by their path."""
 
 _NEEDED = {
     "int_type": "a whole number",
@@ -125,26 +114,13 @@ def shown(value: Any) -> str:
 
 def _unknown_key(loc: Loc, model: type[BaseModel]) -> Fault:
     *block, last = loc
-    key = str(last)
-    pattern = _pattern(tuple(block))
-    planned = [*NOT_YET.get(pattern, "").split()]
-    if not block:
-        planned += [name for name, keys in NOT_YET.items() if not keys]
-    if key in planned:
-        return Fault(place(loc), "", f"{key} is not supported yet", "Take it out of the plan for now.")
-    if key == "soft" and pattern.endswith("max_per_customer[]"):
+    if loc in NOT_YET:
+        return Fault(place(loc), "", f"{last} is not supported yet", "Take it out of the plan for now.")
+    if last == "soft" and (loc[0] == "policy" or "max_per_customer" in loc[2:]):
         return Fault(place(loc), "", "a rule for each customer cannot be soft", "Take it out.")
-    known = _known_keys(model, tuple(block))
-    return Fault(place(loc), "", "is an unknown key", suggestion(key, [*known, *planned]))
-
-
-def _pattern(block: Loc) -> str:
-    """The path of a block with names of channels and campaigns as * and numbers left out."""
-    named = [
-        "*" if at == 1 and block[0] in ("channels", "campaigns") else step for at, step in enumerate(block)
-    ]
-    words = "".join("[]" if isinstance(step, int) else f".{step}" for step in named)
-    return words.removeprefix(".")
+    planned = [str(path[-1]) for path in NOT_YET if path[:-1] == tuple(block)]
+    known = [*_known_keys(model, tuple(block)), *planned]
+    return Fault(place(loc), "", "is an unknown key", suggestion(str(last), known))
 
 
 def _known_keys(model: type[BaseModel], block: Loc) -> list[str]:

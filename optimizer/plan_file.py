@@ -19,10 +19,13 @@ from optimizer.plan_rules import (
     Capacity,
     ContactRange,
     NeverTogether,
+    Objective,
     OnlyAfter,
     Policy,
     Reach,
     Restriction,
+    ReturnOnCost,
+    Volume,
 )
 from optimizer.plan_schema import (
     Campaign,
@@ -31,13 +34,13 @@ from optimizer.plan_schema import (
     Export,
     Fatigue,
     HoldOut,
-    Objective,
     Period,
     PlanBlocks,
     Response,
     Segmentation,
 )
 from optimizer.plan_values import nearest, suggestion
+from optimizer.plan_warnings import plan_warnings
 from optimizer.plan_yaml import plain_value, read_yaml
 
 __all__ = [
@@ -61,7 +64,9 @@ __all__ = [
     "Reach",
     "Response",
     "Restriction",
+    "ReturnOnCost",
     "Segmentation",
+    "Volume",
     "load_plan",
     "nearest",
     "suggestion",
@@ -184,27 +189,5 @@ def _with_defaults(blocks: PlanBlocks, folder: Path, raw: dict[str, Any]) -> Pla
     }
     if not blocks.hold_out.key:
         values["hold_out"] = blocks.hold_out.model_copy(update={"key": blocks.name})
-    values["warnings"] = tuple(_warnings(blocks, values["campaigns"], start, end))
+    values["warnings"] = tuple(plan_warnings(blocks, values["campaigns"], start, end))
     return Plan(folder=folder, raw=raw, **values)
-
-
-def _warnings(blocks: PlanBlocks, campaigns: dict[str, Campaign], start: date, end: date) -> Iterator[str]:
-    if not campaigns:
-        yield "campaigns: there are none, so nothing will be planned."
-    for name, campaign in campaigns.items():
-        if campaign.to < start or campaign.from_ > end:
-            yield (
-                f"campaigns.{name}: its window {campaign.from_} to {campaign.to} misses the period "
-                f"{start} to {end}; it will not be planned."
-            )
-        elif campaign.margin_per_response <= 0 and campaign.value_per_contact <= 0:
-            yield (
-                f"campaigns.{name}: a contact is worth nothing (margin_per_response and value_per_contact "
-                "are 0 or less); it will be planned only where a minimum asks for it."
-            )
-    units = {campaign.business_unit for campaign in campaigns.values()} - {None}
-    named = [(f"budget[{index}]", budget.business_unit) for index, budget in enumerate(blocks.budget)]
-    named += [(f"reach[{index}]", reach.business_unit) for index, reach in enumerate(blocks.reach)]
-    for where, unit in named:
-        if unit is not None and unit not in units:
-            yield f"{where}: no campaign of the plan has the business unit {unit!r}."

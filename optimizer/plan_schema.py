@@ -20,9 +20,12 @@ from optimizer.plan_rules import (
     ContactRange,
     ContactType,
     Labels,
+    Objective,
     Policy,
     Reach,
+    ReturnOnCost,
     Types,
+    Volume,
 )
 from optimizer.plan_values import (
     Block,
@@ -57,12 +60,15 @@ class Data(Block):
 
 
 class Period(Block):
-    """The days planned; the first `commit_days` of them are final (default 7, or `days` if fewer)."""
+    """The days planned; the first `commit_days` of them are final (default 7, or `days` if fewer).
+
+    `keep_provisional` is what each provisional contact of the run before costs that is not planned again.
+    """
 
     start: Day
     days: PosDays = 28
     commit_days: Days = 7
-    keep_provisional: Number = 0.0
+    keep_provisional: Money = 0.0
 
     @field_validator("start")
     @classmethod
@@ -84,29 +90,6 @@ class Period(Block):
         if commit_days > info.data.get("days", commit_days):
             raise broken(f"is {commit_days}, more than the period's {info.data['days']} days")
         return commit_days
-
-    @field_validator("keep_provisional")
-    @classmethod
-    def _not_yet(cls, price: float) -> float:
-        if price != 0:
-            raise later("keep_provisional")
-        return price
-
-
-class Objective(Block):
-    """What the plan makes as large as it can."""
-
-    maximize: Text = "expected_margin"
-
-    @field_validator("maximize")
-    @classmethod
-    def _known(cls, goal: str) -> str:
-        known = ("expected_margin", "expected_revenue", "expected_responses", "reach")
-        if goal not in known:
-            raise broken(f"there is no objective {goal!r}", f"Use one of: {', '.join(known)}.")
-        if goal != "expected_margin":
-            raise later(f"the objective {goal}")
-        return goal
 
 
 class Fatigue(Block):
@@ -158,7 +141,8 @@ class Channel(Block):
 class Campaign(Block):
     """Something to tell customers, with its window, audience and worth.
 
-    Left out, `from` and `to` are the period's ends, `channels` all channels of the plan.
+    Left out, `from` and `to` are the period's ends, `channels` all channels of the plan. `setup_cost` is
+    paid once if the campaign has a contact at all.
     """
 
     type: ContactType
@@ -172,6 +156,7 @@ class Campaign(Block):
     revenue_per_response: Money = 0.0
     value_per_contact: Number = 0.0
     cost_per_contact: Money = 0.0
+    setup_cost: Money = 0.0
     max_per_customer: tuple[Cap, ...] = (Cap(contacts=1, days=28),)
     contacts: ContactRange = ContactRange()
     counts_towards_caps: Annotated[bool, Strict()] = True
@@ -184,14 +169,6 @@ class Campaign(Block):
         if to < begins:
             raise broken(f"the campaign ends on {to}, before it begins on {begins}", "Swap or correct them.")
         return to
-
-    @field_validator("counts_towards_caps", "ignores_caps")
-    @classmethod
-    def _not_yet(cls, value: bool, info: ValidationInfo) -> bool:
-        name = info.field_name or ""
-        if value != cls.model_fields[name].default:
-            raise later(f"{name}: {str(value).lower()}")
-        return value
 
 
 class HoldOut(Block):
@@ -231,7 +208,9 @@ class PlanBlocks(Block):
     campaigns: dict[str, Campaign] = Field(default_factory=dict)
     policy: Policy = Policy()
     budget: tuple[Budget, ...] = ()
+    volume: tuple[Volume, ...] = ()
     reach: tuple[Reach, ...] = ()
+    return_on_cost: ReturnOnCost | None = None
     hold_out: HoldOut = HoldOut(share=0.0)
     export: tuple[Export, ...] = (Export(format="csv"),)
     retention_days: PosDays = 400

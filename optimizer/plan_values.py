@@ -32,12 +32,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Say which known word was probably meant, and otherwise which words are known."""
+    """Say which known word was probably meant, and otherwise which words are known (the first eight)."""
     names = list(known)
     near = nearest(word, names)
     if near:
         return f"Did you mean {near!r}?"
-    return f"Known here: {', '.join(names)}." if names else "Take it out."
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"Known here: {', '.join(names[:8])}{more}." if names else "Take it out."
 
 
 def broken(rule: str, remedy: str = "Correct it.") -> PydanticCustomError:

@@ -12,15 +12,17 @@ import pandas as pd
 from models.response import Rates, contact_counts, estimate, from_table
 from optimizer.cells import Cells, make_cells
 from optimizer.committed import committed_contacts
+from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of
 from optimizer.customer_keys import CustomerKeys, customer_keys
 from optimizer.frames import frame_of
 from optimizer.limits import Limit, make_limits
+from optimizer.own_limits import contact_rules
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
-from optimizer.schedule import ContactFigures
 from optimizer.segmenting import Segments, excluded
-from optimizer.solution import contact_figures
 from optimizer.stream_graph import StreamGraph, build_graph
+from optimizer.streams import Pricing, StreamBook
+from optimizer.switches import Switch, make_switches
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
@@ -34,22 +36,48 @@ class Problem:
     keys: CustomerKeys
     cells: Cells
     limits: tuple[Limit, ...]
+    switches: tuple[Switch, ...]
     figures: ContactFigures
+    objective: Objective
     graph: StreamGraph
+
+    def pricing(self, book: StreamBook | None = None) -> Pricing:
+        """The search for streams of this problem; `book` holds streams to begin with."""
+        return Pricing(
+            self.timetable,
+            self.rules,
+            self.graph,
+            self.cells,
+            self.limits,
+            self.switches,
+            self.objective,
+            book,
+        )
 
 
 def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -> Problem:
     """From tables to cells, limits and figures."""
-    timetable, rules = Timetable.of(plan), ContactRules.of(plan)
+    timetable = Timetable.of(plan)
+    rules = contact_rules(plan, tables, timetable)
     keys = customer_keys(plan, tables, segments.table, timetable, rules)
     table = tables.connection.create_table("customer_keys", keys.table, overwrite=True)
     keys = replace(keys, table=table)
-    graph = build_graph(timetable, rules, keys.earlier.dated_caps)
+    graph = build_graph(timetable, rules, keys.earlier.ahead)
     cells = make_cells(plan, keys, timetable, graph.shared_caps)
     committed = committed_contacts(plan, tables)
-    limits = make_limits(plan, timetable, cells.segments, cells.segment_size, committed)
-    figures = contact_figures(plan, timetable, cells, rates.frame)
-    return Problem(timetable, rules, keys, cells, limits, figures, graph)
+    figures = contact_figures(plan, timetable, cells.segments, rates.frame)
+    switches = make_switches(plan, timetable, committed)
+    limits = make_limits(
+        plan,
+        timetable,
+        cells.segments,
+        cells.segment_size,
+        committed,
+        figures,
+        [switch.campaign for switch in switches],
+    )
+    objective = objective_of(plan, figures)
+    return Problem(timetable, rules, keys, cells, limits, switches, figures, objective, graph)
 
 
 def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:

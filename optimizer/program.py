@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -10,6 +9,8 @@ import numpy as np
 import pulp
 from numpy.typing import NDArray
 from scipy import sparse
+
+from optimizer.rows import Rows
 
 # HiGHS reads these as its options; limits count work, never seconds, so that a run can be repeated.
 SOLVER = {
@@ -27,63 +28,93 @@ class SolverFailure(RuntimeError):  # noqa: N818 - it is what happened
 @dataclass(frozen=True)
 class Duals:
     """Prices of the master program: `limit[r]` is the objective's change for one more unit of bound r
-    (at least 0 for upper limits, at most 0 for minimums), `block[b]` the worth of one more customer.
+    (at least 0 for upper limits, at most 0 for minimums), `block[b]` the worth of one more customer,
+    `link[b, c]` what a contact of switch c costs a customer of block b beyond the limits.
     """
 
     objective: float
     limit: NDArray[np.float64]
     block: NDArray[np.float64]
+    link: NDArray[np.float64]
 
 
 class Master:
-    """max Σ value·x subject to Σ x = size for every block and Σ use·x ≤ or ≥ bound for every limit.
+    """max Σ value·x − setup·y − penalties, subject to Σ x = size for every block, the limits' rows, and
+    for every block and switch Σ contacts·x ≤ most·size·y, 0 ≤ y ≤ 1.
 
     Columns are added as they are found; each says what it brings and uses per customer of its block.
-    Every block begins with the empty stream. Where minimums exist, `shortage=True` first minimises the
-    sum of what is missing of them.
+    Every block begins with the empty stream. `most[b, c]` is the most contacts of switch c that a
+    customer of block b may have (0: none, and no row). `weights[r]` is what a unit missed of limit r
+    counts while `shortage=True` asks for the least sum missing (infinite: it may not be missed).
     """
 
     def __init__(
-        self, sizes: NDArray[np.float64], bounds: NDArray[np.float64], at_least: NDArray[np.bool_]
+        self,
+        sizes: NDArray[np.float64],
+        rows: Rows,
+        most: NDArray[np.float64],
+        weights: NDArray[np.float64],
     ) -> None:
-        self._blocks, self._at_least = len(sizes), at_least
-        self._short = np.flatnonzero(at_least)
-        self._model = self._start(sizes, bounds)
+        self._blocks, self._rows, self._weights = len(sizes), rows, weights
+        self._link = np.full(most.shape, -1, dtype=np.int64)
+        self._link[most > 0] = np.arange(int((most > 0).sum()))
+        self._model = self._start(sizes, most)
         self._values: list[NDArray[np.float64]] = [np.zeros(self._blocks)]
-        self._first = len(self._short)
+        self._first = len(rows.bound) + len(rows.setup)
         self._shortage = False
         self._penalise(shortage=False)
 
-    def _start(self, sizes: NDArray[np.float64], bounds: NDArray[np.float64]) -> highspy.Highs:
+    def _start(self, sizes: NDArray[np.float64], most: NDArray[np.float64]) -> highspy.Highs:
         """The program with empty streams only, built by PuLP; later columns go to its HiGHS model."""
-        problem = pulp.LpProblem("master", pulp.LpMaximize)
-        missing = [problem.add_variable(f"a{n:07d}", 0) for n in range(len(self._short))]
-        empty = [problem.add_variable(f"b{n:07d}", 0) for n in range(self._blocks)]
-        problem += pulp.LpAffineExpression(dict.fromkeys([*missing, *empty], 0.0))
+        rows, problem = self._rows, pulp.LpProblem("master", pulp.LpMaximize)
+        missing = [problem.add_variable(f"a{n:07d}", 0) for n in range(len(rows.bound))]
+        used = [problem.add_variable(f"b{n:07d}", 0, 1) for n in range(len(rows.setup))]
+        empty = [problem.add_variable(f"c{n:07d}", 0) for n in range(self._blocks)]
+        problem += pulp.LpAffineExpression(dict.fromkeys([*missing, *used, *empty], 0.0))
         for n, size in enumerate(sizes):
             row = pulp.LpAffineExpression({empty[n]: 1.0})
             problem.addConstraint(pulp.LpConstraint(row, pulp.LpConstraintEQ, f"block{n}", float(size)))
-        slack = dict(zip(self._short.tolist(), missing, strict=True))
-        for n, bound in enumerate(bounds):
-            row = pulp.LpAffineExpression({slack[n]: 1.0} if n in slack else {})
-            sense = pulp.LpConstraintGE if self._at_least[n] else pulp.LpConstraintLE
+        for n, bound in enumerate(rows.bound):
+            least = bool(rows.at_least[n])
+            items = {missing[n]: 1.0 if least else -1.0}
+            items |= {used[c]: float(w) for c, w in enumerate(rows.switched[n]) if w}
+            sense = pulp.LpConstraintGE if least else pulp.LpConstraintLE
+            row = pulp.LpAffineExpression(items)
             problem.addConstraint(pulp.LpConstraint(row, sense, f"limit{n}", float(bound)))
+        for block, c in zip(*np.nonzero(most > 0), strict=True):
+            row = pulp.LpAffineExpression({used[c]: -float(most[block, c] * sizes[block])})
+            problem.addConstraint(pulp.LpConstraint(row, pulp.LpConstraintLE, f"link{block}_{c}", 0.0))
         problem.solve(pulp.HiGHS(msg=False, **SOLVER))
         model: highspy.Highs = problem.solverModel
         # New columns leave the last basis primal feasible: the primal simplex goes on from there.
         model.setOptionValue("simplex_strategy", 4)
         return model
 
-    def add(self, block: NDArray[np.int64], value: NDArray[np.float64], use: sparse.csr_array) -> None:
-        """Adds a column for each entry of `block`; `use` has a row a column, a column a limit."""
+    def add(
+        self,
+        block: NDArray[np.int64],
+        value: NDArray[np.float64],
+        use: sparse.csr_array,
+        contacts: NDArray[np.float64],
+    ) -> None:
+        """Adds a column for each entry of `block`; `use` has a row a column, a column a limit.
+
+        `contacts[n, c]` are the contacts of switch c in column n, per customer.
+        """
         count = len(block)
-        rows = sparse.hstack(
-            [
-                sparse.csr_array((np.ones(count), (np.arange(count), block)), shape=(count, self._blocks)),
-                use,
-            ],
-            format="csr",
-        )
+        parts = [
+            sparse.csr_array((np.ones(count), (np.arange(count), block)), shape=(count, self._blocks)),
+            use,
+        ]
+        if self._link.size:
+            column, switch = np.nonzero(contacts)
+            link = self._link[block[column], switch]
+            parts.append(
+                sparse.csr_array(
+                    (contacts[column, switch], (column, link)), shape=(count, int(self._link.max()) + 1)
+                )
+            )
+        rows = sparse.hstack(parts, format="csr")
         cost = np.zeros(count) if self._shortage else -value
         free = np.full(count, highspy.kHighsInf)
         self._model.addCols(
@@ -92,8 +123,16 @@ class Master:
         )  # fmt: skip
         self._values.append(value)
 
+    def set_switches(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        """Lets the switches be used only as far as low ≤ y ≤ high."""
+        index = np.arange(len(self._rows.bound), self._first, dtype=np.int32)
+        self._model.changeColsBounds(len(index), index, low.astype(float), high.astype(float))
+
     def solve(self, shortage: bool) -> Duals:
-        """Solves the program over the columns known; `shortage` asks for the least sum missing instead."""
+        """Solves the program over the columns known; `shortage` asks for the least sum missing instead.
+
+        Raises SolverFailure.
+        """
         if shortage != self._shortage:
             self._penalise(shortage)
         self._model.run()
@@ -101,34 +140,47 @@ class Master:
         if status != highspy.HighsModelStatus.kOptimal:
             raise SolverFailure(f"the linear program ended with {self._model.modelStatusToString(status)}")
         dual = -np.array(self._model.getSolution().row_dual)
-        limit = dual[self._blocks :]
-        limit = np.where(self._at_least, np.minimum(limit, 0.0), np.maximum(limit, 0.0))
-        return Duals(-float(self._model.getObjectiveValue()), limit, dual[: self._blocks])
+        limits = slice(self._blocks, self._blocks + len(self._rows.bound))
+        link = np.where(self._link >= 0, np.append(dual[limits.stop :], 0.0)[self._link], 0.0)
+        return Duals(
+            -float(self._model.getObjectiveValue()),
+            self._rows.fair(dual[limits], self.ceiling(shortage)),
+            dual[: self._blocks],
+            np.maximum(link, 0.0),
+        )
+
+    def ceiling(self, shortage: bool) -> NDArray[np.float64]:
+        """The most that a unit of each limit can be worth: what missing it costs."""
+        return np.where(np.isfinite(self._rows.soft), 0.0, self._weights) if shortage else self._rows.soft
 
     def weights(self) -> NDArray[np.float64]:
         """The solution: customers by column, the blocks' empty streams first."""
         return np.array(self._model.getSolution().col_value)[self._first :]
 
+    def used(self) -> NDArray[np.float64]:
+        """The solution: how far each switch is used."""
+        return np.array(self._model.getSolution().col_value)[len(self._rows.bound) : self._first]
+
     def _penalise(self, shortage: bool) -> None:
-        """Sets the objective to the shortage, or to the value with nothing missing."""
+        """Sets the objective to the shortage, or to the value with nothing missing but of soft limits."""
         self._shortage = shortage
-        short = self._first
-        values = np.concatenate(self._values)
-        cost = np.concatenate(
-            [np.full(short, float(shortage)), np.zeros(len(values)) if shortage else -values]
-        )
+        values, short = np.concatenate(self._values), len(self._rows.bound)
+        penalty = self.ceiling(shortage)
+        may = np.isfinite(penalty)
+        setup = np.zeros(len(self._rows.setup)) if shortage else self._rows.setup
+        columns = np.zeros(len(values)) if shortage else -values
+        cost = np.concatenate([np.where(may, penalty, 0.0), setup, columns])
         index = np.arange(len(cost), dtype=np.int32)
         self._model.changeColsCost(len(cost), index, cost)
-        top = highspy.kHighsInf if shortage else 0.0
-        self._model.changeColsBounds(short, index[:short], np.zeros(short), np.full(short, top))
+        top = np.where(may, highspy.kHighsInf, 0.0)
+        self._model.changeColsBounds(short, index[:short], np.zeros(short), top)
 
 
 @dataclass(frozen=True)
 class WholeNumbers:
-    """A solution in whole numbers: customers by column, its value, and the bound the solver proved."""
+    """A solution in whole numbers: customers by column, and the bound that the solver proved."""
 
     counts: NDArray[np.int64]
-    value: float
     bound: float
 
 
@@ -137,28 +189,37 @@ def solve_whole(
     sizes: NDArray[np.int64],
     value: NDArray[np.float64],
     use: sparse.csr_array,
-    bounds: NDArray[np.float64],
-    at_least: NDArray[np.bool_],
+    left: NDArray[np.float64],
+    rows: Rows,
     gap: float,
     target: float,
     most_nodes: int,
 ) -> WholeNumbers | None:
-    """The same program with whole customers: columns of `group` g sum to sizes[g].
+    """The same program with whole customers: columns of `group` g sum to sizes[g], switches as they are.
 
-    Ends when bound and value are within `gap` (absolute, in the objective's unit), when the value
-    reaches `target`, or after `most_nodes`. None where no whole numbers were found.
+    `left` takes the place of the rows' bounds. Ends when bound and value are within `gap` (absolute, in
+    the objective's unit), when the value reaches `target`, or after `most_nodes`. None where no whole
+    numbers were found.
     """
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
     counts = [problem.add_variable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)]
-    problem += pulp.LpAffineExpression(dict(zip(counts, value.tolist(), strict=True)))
+    soft = np.flatnonzero(np.isfinite(rows.soft))
+    missed = {r: problem.add_variable(f"zz{r:07d}", 0) for r in soft.tolist()}
+    gain = dict(zip(counts, value.tolist(), strict=True))
+    problem += pulp.LpAffineExpression({**gain, **{missed[r]: -float(rows.soft[r]) for r in missed}})
     for g in range(len(sizes)):
-        _row(problem, counts, np.flatnonzero(group == g), None, pulp.LpConstraintEQ, float(sizes[g]))
+        own = np.flatnonzero(group == g)
+        items = {counts[n]: 1.0 for n in own.tolist()}
+        _row(problem, items, pulp.LpConstraintEQ, float(sizes[g]))
     columns = use.tocsc()
-    for r, bound in enumerate(bounds):
+    for r, bound in enumerate(left):
         cut = slice(columns.indptr[r], columns.indptr[r + 1])
-        sense = pulp.LpConstraintGE if at_least[r] else pulp.LpConstraintLE
-        _row(problem, counts, columns.indices[cut], columns.data[cut], sense, float(bound))
+        weights = zip(columns.indices[cut].tolist(), columns.data[cut].tolist(), strict=True)
+        items = {counts[n]: weight for n, weight in weights}
+        if r in missed:
+            items[missed[r]] = 1.0 if rows.at_least[r] else -1.0
+        _row(problem, items, pulp.LpConstraintGE if rows.at_least[r] else pulp.LpConstraintLE, float(bound))
     ends = {"mip_max_nodes": most_nodes, "objective_target": -target}
     solver = pulp.HiGHS(msg=False, gapAbs=gap, gapRel=0.0, **ends, **_whole_options())
     # Not problem.solve: it does not know the status of a search that ended at its node limit.
@@ -171,21 +232,12 @@ def solve_whole(
     solution = np.array(problem.solverModel.getSolution().col_value)
     order = np.array([variable.index for variable in counts], dtype=np.int64)
     whole = np.rint(solution[order]).astype(np.int64)
-    return WholeNumbers(whole, float(whole @ value), -float(info.mip_dual_bound))
+    return WholeNumbers(whole, -float(info.mip_dual_bound))
 
 
 def _whole_options() -> dict[str, float | int]:
     return {**SOLVER, "mip_feasibility_tolerance": 1e-9}
 
 
-def _row(
-    problem: pulp.LpProblem,
-    variables: Sequence[pulp.LpVariable],
-    where: NDArray[np.int64],
-    weight: NDArray[np.float64] | None,
-    sense: int,
-    bound: float,
-) -> None:
-    weights = [1.0] * len(where) if weight is None else weight.tolist()
-    items = {variables[n]: w for n, w in zip(where.tolist(), weights, strict=True)}
+def _row(problem: pulp.LpProblem, items: dict[pulp.LpVariable, float], sense: int, bound: float) -> None:
     problem.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(items), sense, None, bound))

@@ -7,7 +7,7 @@ binds (`binds`); the streams, the effect of earlier contacts and the audit are a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -25,12 +25,17 @@ class Contact(Protocol):
     def type(self) -> str | None: ...  # noqa: D102
 
 
+OWN_LIMIT = "customers.max_contacts"
+"""Where a customer's own limit stands."""
+
+
 @dataclass(frozen=True)
 class FrequencyCap:
     """At most `contacts` of the contacts it names in any `days` consecutive days.
 
     None in `channels`, `campaigns` or `types` names all of them. A contact whose type is unknown
-    counts as every type.
+    counts as every type. Campaigns in `uncounted` are not named; a stretch is broken only by a planned
+    contact of a campaign that is not in `ignoring`.
     """
 
     path: str
@@ -40,11 +45,18 @@ class FrequencyCap:
     channels: tuple[str, ...] | None = None
     campaigns: tuple[str, ...] | None = None
     types: tuple[str, ...] | None = None
+    uncounted: tuple[str, ...] = ()
+    ignoring: tuple[str, ...] = ()
 
     @property
     def reach(self) -> int:
         """The greatest distance in days at which two contacts still feel each other."""
         return self.days - 1
+
+    @property
+    def own(self) -> bool:
+        """Whether this is the customers' own limit: less than `contacts` for each who has one."""
+        return self.path == OWN_LIMIT
 
     def names(self, contact: Contact) -> bool:
         """Whether the cap counts this contact."""
@@ -52,9 +64,16 @@ class FrequencyCap:
             (self.channels is None or contact.channel in self.channels)
             and (self.campaigns is None or contact.campaign in self.campaigns)
             and (self.types is None or contact.type is None or contact.type in self.types)
+            and contact.campaign not in self.uncounted
         )
 
-    binds = names
+    def binds(self, contact: Contact) -> bool:
+        """Whether the contact, if planned, may not stand in a stretch that holds too many."""
+        return contact.campaign not in self.ignoring and self.names(contact)
+
+    def spares(self, contact: Contact) -> bool:
+        """Whether the contact is counted and may yet stand where only contacts like it are planned."""
+        return contact.campaign in self.ignoring and self.names(contact)
 
 
 @dataclass(frozen=True)
@@ -119,11 +138,17 @@ class ContactRules:
     def of(cls, plan: Plan) -> ContactRules:
         """The rules of a plan; the spacing is the cap of one contact in so many days."""
         policy = plan.policy
+        uncounted = tuple(name for name, c in plan.campaigns.items() if not c.counts_towards_caps)
+        ignoring = tuple(name for name, c in plan.campaigns.items() if c.ignores_caps)
         caps = [*_caps("policy.max_per_customer", policy.max_per_customer)]
         if policy.min_days_between > 0:
             caps.append(FrequencyCap("policy.min_days_between", "spacing", 1, policy.min_days_between))
         for name, channel in plan.channels.items():
             caps += _caps(f"channels.{name}.max_per_customer", channel.max_per_customer, channels=(name,))
+        caps = [
+            cap if cap.breach == "spacing" else replace(cap, uncounted=uncounted, ignoring=ignoring)
+            for cap in caps
+        ]
         for name, campaign in plan.campaigns.items():
             caps += _caps(
                 f"campaigns.{name}.max_per_customer",
@@ -144,6 +169,13 @@ class ContactRules:
             plan.fatigue.keep,
             plan.fatigue.days,
         )
+
+    def with_own_limits(self, contacts: int, days: int) -> ContactRules:
+        """The rules with the customers' own limits in any `days` days, as one cap.
+
+        It holds for nobody as it stands: what a customer's limit is short of `contacts` counts as used.
+        """
+        return replace(self, caps=(*self.caps, FrequencyCap(OWN_LIMIT, "frequency_cap", contacts, days)))
 
     @property
     def lookback(self) -> int:

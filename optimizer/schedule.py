@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from optimizer.contact_figures import ContactFigures
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
@@ -35,16 +36,6 @@ class Schedule:
     control: ir.Table
     assignments: ir.Table
     labels: dict[tuple[int, int], str]
-
-
-@dataclass(frozen=True)
-class ContactFigures:
-    """What a contact of an option is worth: rates[g, i] of segment g and option i, and the plan's money."""
-
-    rate: NDArray[np.float64]
-    margin: NDArray[np.float64]
-    value: NDArray[np.float64]
-    cost: NDArray[np.float64]
 
 
 class Scheduler:
@@ -149,8 +140,9 @@ class Scheduler:
         cell = rows.cell.to_numpy()
         g = self._cells.segment[cell]
         tired = self._cells.leeway.fatigue[self._cells.profile[cell], t] + self._tired(streams)
-        rate = self._figures.rate[g, i] * self._rules.fatigue_keep**tired
-        gross = rate * self._figures.margin[i] + self._figures.value[i]
+        factor, goal = self._rules.fatigue_keep**tired, self._pricing.objective
+        first = np.array([n == 0 for size in sizes for n in range(size)], dtype=bool)
+        worth = goal.gain[g, i] * factor - goal.charge[g, i] + np.where(first, goal.reached, 0.0)
         options = self._timetable.options
         dates = [self._timetable.date_of(day) for day in range(len(self._timetable.days))]
         return rows.assign(
@@ -160,8 +152,8 @@ class Scheduler:
             segment=[self._cells.segments[n] for n in g],
             label=[labels[pair] for pair in zip(g.tolist(), rows.stream.tolist(), strict=True)],
             final=self._timetable.day_of[t] < self._plan.period.commit_days,
-            response_rate=rate,
-            expected_value=gross - self._figures.cost[i],
+            response_rate=self._figures.rate[g, i] * factor,
+            expected_value=worth,
             cost=self._figures.cost[i],
         )
 

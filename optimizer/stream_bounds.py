@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from optimizer.stream_ground import NOTHING, bonus_of, fits, has_room
+from optimizer.stream_ground import NOTHING, bonus_of, fee, fits, has_room
 
 FALLING = 0.5
 STALE = 2
@@ -93,7 +93,7 @@ def _candidates(ground, worth, cell, least, work):
         work.counts[t] = 0
         for i in range(ground.kind.shape[0]):
             if ground.allowed[p, t, i] and ground.open[e, t, i]:
-                net = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
+                net = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - fee(ground, worth, cell, t, i)
                 net += bonus_of(ground, worth, g, i, np.int64(0))[0]
                 if net > least or ground.opens[i]:
                     work.options[t, work.counts[t]] = i
@@ -109,7 +109,7 @@ def _tops(ground, worth, cell, penalty, work):
     for t in range(work.counts.shape[0]):
         for n in range(work.counts[t]):
             i = work.options[t, n]
-            q, gain, rest = ground.kind[i], worth.gain[g, i], -worth.charge[g, t, i]
+            q, gain, rest = ground.kind[i], worth.gain[g, i], -fee(ground, worth, cell, t, i)
             if ground.once[i] >= 0:
                 rest -= penalty[ground.once[i]]
             for b in range(ground.reach_names.shape[0]):
@@ -196,8 +196,12 @@ def _drop_repeats(ground, worth, cell, path):
         for u in range(t):
             i, j = path[t], path[u]
             if i >= 0 and j >= 0 and ground.once[i] >= 0 and ground.once[i] == ground.once[j]:
-                later = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - worth.charge[g, t, i]
-                sooner = worth.gain[g, j] * ground.power[ground.fatigue[e, u]] - worth.charge[g, u, j]
+                later = worth.gain[g, i] * ground.power[ground.fatigue[e, t]]
+                sooner = worth.gain[g, j] * ground.power[ground.fatigue[e, u]]
+                later, sooner = (
+                    later - fee(ground, worth, cell, t, i),
+                    sooner - fee(ground, worth, cell, u, j),
+                )
                 path[u if sooner < later else t] = NOTHING
 
 
@@ -216,7 +220,7 @@ def _worth_of(ground, worth, cell, path):
             return -np.inf
         extra, mask = bonus_of(ground, worth, g, i, mask)
         total += worth.gain[g, i] * ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
-        total += extra - worth.charge[g, t, i]
+        total += extra - fee(ground, worth, cell, t, i)
         node = to
     return total
 

@@ -7,6 +7,7 @@ permissions nor earlier contacts: those belong to a cell, and the search checks 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,24 +16,10 @@ from numpy.typing import NDArray
 from optimizer.faults import BadInput, Fault
 from optimizer.rules import ContactRules, FrequencyCap
 from optimizer.stream_growth import FREE, Memory, grow
+from optimizer.stream_memory import Tracker, make_trackers
 from optimizer.timetable import Timetable
 
 MOST_NODES = 3_000_000
-
-
-@dataclass(frozen=True)
-class Tracker:
-    """One memory of the graph: which options it remembers, which it binds, and for how many days.
-
-    `most` is the most remembered contacts with which a bound option may still be sent (None: it
-    never forbids, as for fatigue). `dated` keeps every send day apart, even where all expire alike.
-    """
-
-    names: NDArray[np.bool_]
-    binds: NDArray[np.bool_]
-    reach: int
-    most: int | None
-    dated: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,8 @@ class StreamGraph:
     `kind[i]` groups options that every rule treats alike. `after[n, q]` is the node reached by sending
     kind q at node n (-1: forbidden), `skip[n]` by sending nothing. `fatigue[n]` counts the contacts
     that tire a contact sent at n, `ready[n, r]` tells whether only-after rule r is met there,
-    `counted[n, c, :]` holds the send days remembered by the caps `shared_caps[c]` (-1 = none).
+    `counted[n, c, :]` holds the send days remembered by the caps `shared_caps[c]` (-1 = none), and
+    `binding[n, c]` the last of a contact that does not ignore the cap (-1 = none that matters).
     `once[i]` is the once-only cap of option i as a number below `once_count` (-1: none).
     """
 
@@ -53,6 +41,7 @@ class StreamGraph:
     fatigue: NDArray[np.int32]
     ready: NDArray[np.bool_]
     counted: NDArray[np.int16]
+    binding: NDArray[np.int16]
     once: NDArray[np.int32]
     once_count: int
     shared_caps: tuple[FrequencyCap, ...]
@@ -71,49 +60,23 @@ def once_only(cap: FrequencyCap, timetable: Timetable) -> bool:
     return len(on) == 0 or int(on[-1] - on[0]) < cap.days
 
 
-def build_graph(timetable: Timetable, rules: ContactRules, dated_caps: frozenset[str]) -> StreamGraph:
+def build_graph(
+    timetable: Timetable, rules: ContactRules, ahead: Mapping[str, Sequence[int]] | None = None
+) -> StreamGraph:
     """The graph of a timetable under the rules.
 
-    `dated_caps` holds the paths of the caps that commitments inside the period also use: for those
-    the very days of the planned contacts matter. Raises BadInput beyond MOST_NODES nodes.
+    `ahead` holds by a cap's path the days (from day 0 on) of commitments that it names: for such caps
+    it matters when the planned contacts are. Raises BadInput beyond MOST_NODES nodes.
     """
-    once_caps = [cap for cap in rules.caps if once_only(cap, timetable)]
-    caps = [cap for cap in rules.caps if cap not in once_caps and cap.contacts > 0]
-    trackers = _trackers(timetable, rules, caps, dated_caps)
+    felt = [cap for cap in rules.caps if any(cap.binds(option) for option in timetable.options)]
+    once_caps = [cap for cap in felt if once_only(cap, timetable)]
+    least = {True: 2, False: 1}  # with less the earlier contacts alone decide
+    caps = [cap for cap in felt if cap not in once_caps and cap.contacts >= least[cap.own]]
+    trackers = make_trackers(timetable, rules, caps, ahead or {})
     once = np.full(len(timetable.options), -1, dtype=np.int32)
     for number, cap in enumerate(once_caps):
         once[[i for i, option in enumerate(timetable.options) if cap.names(option)]] = number
     return _Growth(timetable, rules, caps, trackers).graph(once, len(once_caps))
-
-
-def _trackers(
-    timetable: Timetable, rules: ContactRules, caps: list[FrequencyCap], dated_caps: frozenset[str]
-) -> list[Tracker]:
-    """The memories in this order: caps, never-together, only-after, fatigue."""
-    options = timetable.options
-
-    def mask(chosen: list[bool]) -> NDArray[np.bool_]:
-        return np.array(chosen, dtype=bool)
-
-    trackers = [
-        Tracker(named, named, cap.reach, cap.contacts - 1, cap.path in dated_caps)
-        for cap in caps
-        for named in [mask([cap.names(option) for option in options])]
-    ]
-    for apart in rules.never_together:
-        for name in apart.campaigns:
-            named = mask([option.campaign == name for option in options])
-            others = mask([apart.names(option) and option.campaign != name for option in options])
-            trackers.append(Tracker(named, others, apart.reach, 0))
-    for opened in rules.only_after:
-        named = mask([opened.names(option) for option in options])
-        bound = mask([opened.binds(option) for option in options])
-        trackers.append(Tracker(named, bound, opened.reach, None, dated=True))
-    everything = np.ones(len(options), dtype=bool)
-    trackers.append(
-        Tracker(everything, everything, rules.fatigue_days if rules.fatigue_keep < 1 else 0, None)
-    )
-    return trackers
 
 
 class _Growth:
@@ -129,7 +92,7 @@ class _Growth:
 
     def _kinds(self) -> tuple[NDArray[np.int32], list[int]]:
         """The kind of every option, and one option of each kind."""
-        marks = np.array([(tracker.names, tracker.binds) for tracker in self.trackers])
+        marks = np.array([(tracker.names, tracker.binds, tracker.feels) for tracker in self.trackers])
         seen: dict[bytes, int] = {}
         first: list[int] = []
         kind = np.zeros(len(self.timetable.options), dtype=np.int32)
@@ -144,19 +107,22 @@ class _Growth:
     def _memory(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For tracker and send day: the day that stands for it, and the last day on which it counts.
 
-        Days that expire alike are one, unless the tracker is dated; -1 where nothing needs to know.
+        Days that expire alike are one, unless they are told apart; -1 where nothing needs to know.
         """
         days, sendable = self.timetable.day_of, self.timetable.sendable
         expiry = np.full((len(self.trackers), self.width), -1)
         stands_for = np.full((len(self.trackers), self.width), -1)
         for number, tracker in enumerate(self.trackers):
-            bound = sendable[:, tracker.binds].any(axis=1)
+            bound = sendable[:, tracker.feels].any(axis=1)
+            apart = np.zeros(len(days)) if tracker.apart is None else tracker.apart
+            if tracker.beside >= 0:
+                apart = stands_for[tracker.beside].copy()
             for t in range(len(days)):
                 felt = np.flatnonzero(bound & (days > days[t]) & (days - days[t] <= tracker.reach))
                 if len(felt):
                     expiry[number, t] = felt[-1]
-                    alike = np.flatnonzero(expiry[number, : t + 1] == felt[-1])
-                    stands_for[number, t] = t if tracker.dated else alike[0]
+                    alike = (expiry[number, : t + 1] == felt[-1]) & (apart[: t + 1] == apart[t])
+                    stands_for[number, t] = np.argmax(alike)
         return stands_for, expiry
 
     def graph(self, once: NDArray[np.int32], once_count: int) -> StreamGraph:
@@ -185,6 +151,7 @@ class _Growth:
             fatigue,
             self._ready(states, tracker, send_day),
             self._counted(states, tracker, shared),
+            self._binding(states, tracker, shared),
             once,
             once_count,
             tuple(self.caps[c] for c in shared),
@@ -193,14 +160,16 @@ class _Growth:
     def _compiled_memory(self) -> Memory:
         days, sendable = len(self.timetable.days), self.timetable.sendable
         adds = _padded([self._added(t, i) for t in range(days) for i in self.kinds])
-        bounds = [
-            [
-                number
-                for number, tracker in enumerate(self.trackers)
-                if tracker.binds[i] and tracker.most is not None
-            ]
+        forbidding = [(n, tracker) for n, tracker in enumerate(self.trackers) if tracker.most is not None]
+        bounds = [[n for n, tracker in forbidding if tracker.binds[i]] for i in self.kinds]
+        spared = [
+            [n for n, tracker in forbidding if tracker.spares is not None and tracker.spares[i]]
             for i in self.kinds
         ]
+        beside = np.full(len(self.trackers), -1, dtype=np.int64)
+        for number, tracker in enumerate(self.trackers):
+            if tracker.beside >= 0:
+                beside[tracker.beside] = number
         sends = np.array(
             [[sendable[t, self.kind == q].any() for q in range(len(self.kinds))] for t in range(days)],
             dtype=bool,
@@ -211,7 +180,10 @@ class _Growth:
             adds.reshape(days, len(self.kinds), adds.shape[1]),
             sends,
             _padded(bounds),
+            _padded(spared),
+            beside,
             np.array(most, dtype=np.int64),
+            np.array([self.width if t.keeps is None else t.keeps for t in self.trackers], dtype=np.int64),
             self.width,
         )
 
@@ -225,13 +197,9 @@ class _Growth:
 
     def _length(self) -> int:
         """Room for the codes of any state: as many contacts as each tracker can remember at once."""
-        days = len(self.timetable.days)
-        return 1 + sum(
-            min(days, tracker.most + 1)
-            if tracker.most is not None and tracker.names is tracker.binds
-            else days
-            for tracker in self.trackers
-        )
+        # Where the oldest contact is to be forgotten, the new one is put in before.
+        forgets = any(tracker.keeps is not None for tracker in self.trackers)
+        return 1 + forgets + sum(tracker.room(len(self.timetable.days)) for tracker in self.trackers)
 
     def _ready(
         self, states: NDArray[np.int16], tracker: NDArray[np.int64], send_day: NDArray[np.int32]
@@ -259,6 +227,17 @@ class _Growth:
             node, column = np.nonzero(held)
             counted[node, s, place[node, column]] = states[node, column] % self.width
         return counted
+
+    def _binding(
+        self, states: NDArray[np.int16], tracker: NDArray[np.int64], shared: list[int]
+    ) -> NDArray[np.int16]:
+        """The last send day remembered beside each shared cap at each node, -1 if there is none."""
+        binding = np.full((len(states), len(shared)), -1, dtype=np.int16)
+        for number, one in enumerate(self.trackers):
+            if one.beside in shared:
+                node, column = np.nonzero(tracker == number)
+                binding[node, shared.index(one.beside)] = states[node, column] % self.width
+        return binding
 
 
 def _padded(rows: list[list[int]]) -> NDArray[np.int64]:

@@ -13,10 +13,11 @@ NOTHING = -1
 class Ground(NamedTuple):
     """What no price changes: the graph, the cells, and what each cell may be sent.
 
-    Arrays as in StreamGraph, Cells and Leeway; `cap_binds[s, i]` and `cap_most[s]` describe the shared
-    caps, `needs[i, r]` marks the options that wait for only-after rule r, `opens[i]` those that open
-    one, `power[k]` is the fatigue factor of k earlier contacts, `reach_names[b, i]` tells whether option
-    i counts for reach row b.
+    Arrays as in StreamGraph, Cells and Leeway; `cap_names[s, i]`, `cap_binds[s, i]` and `cap_most[s]`
+    describe the shared caps, `planned[provisional[cell], t]` is the option that an earlier run has
+    provisionally planned (or -1), `needs[i, r]` marks the options that wait for only-after rule r,
+    `opens[i]` those that open one, `power[k]` is the fatigue factor of k earlier contacts,
+    `reach_names[b, i]` tells whether option i counts for reach row b.
     """
 
     kind: Any
@@ -25,6 +26,7 @@ class Ground(NamedTuple):
     node_fatigue: Any
     node_ready: Any
     counted: Any
+    binding: Any
     once: Any
     segment: Any
     pattern: Any
@@ -34,24 +36,41 @@ class Ground(NamedTuple):
     used: Any
     fatigue: Any
     ready: Any
+    cap_names: Any
     cap_binds: Any
     cap_most: Any
     needs: Any
     opens: Any
     power: Any
     reach_names: Any
+    provisional: Any
+    planned: Any
 
 
 class Worth(NamedTuple):
     """What a contact is worth at the prices, by segment g, send day t and option i.
 
-    A contact with k tiring contacts before it is worth gain[g, i] * power[k] - charge[g, t, i], and a
-    stream that has a contact of reach row b earns bonus[g, b] once. bonus is never negative.
+    A contact with k tiring contacts before it is worth gain[g, i] * power[k] less its fee: charge[g, t, i],
+    plus toll[row[cell], i] for the use of its campaign at all, less `stay` where an earlier run had
+    planned the same contact. A stream that has a contact of reach row b earns bonus[g, b] once. bonus is
+    never negative.
     """
 
     gain: Any
     charge: Any
     bonus: Any
+    row: Any
+    toll: Any
+    stay: Any
+
+
+@njit(cache=True)
+def fee(ground, worth, cell, t, i):
+    """What the contact costs the cell at the prices; its gain is apart because contacts before tire it."""
+    total = worth.charge[ground.segment[cell], t, i] + worth.toll[worth.row[cell], i]
+    if ground.planned[ground.provisional[cell], t] == i:
+        total -= worth.stay
+    return total
 
 
 @njit(cache=True)
@@ -74,11 +93,14 @@ def has_room(ground, cell, node, t, i, tight):
         return True
     wide = ground.used.shape[3] - 1
     for s in range(ground.cap_most.shape[0]):
-        if ground.cap_binds[s, i]:
+        if ground.cap_names[s, i]:
             count = 0
             while count < ground.counted.shape[2] and ground.counted[node, s, count] >= 0:
                 count += 1
             for j in range(count):
+                # A stretch without a contact that the cap binds is none to break.
+                if not ground.cap_binds[s, i] and ground.counted[node, s, j] > ground.binding[node, s]:
+                    break
                 first = min(ground.counted[node, s, j], wide)
                 if count - j + 1 + ground.used[e, s, t, first] > ground.cap_most[s]:
                     return False

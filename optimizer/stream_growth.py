@@ -19,15 +19,32 @@ class Memory(NamedTuple):
     `expires[code]` is the last send day on which a remembered contact counts. `adds[t, q]` are the codes
     that sending kind q on day t adds (padded with -1) and `sends[t, q]` whether it can be sent at all;
     `bounds[q]` are the trackers that bind it (padded with -1), `most[tracker]` how many remembered
-    contacts each allows. `width` is the number of send days.
+    contacts each allows. `spared[q]` are those that bind it only where beside[tracker] remembers a
+    contact too. Beyond `keeps[tracker]` contacts a tracker forgets the oldest. `width` is the number of
+    send days.
     """
 
     expires: Any
     adds: Any
     sends: Any
     bounds: Any
+    spared: Any
+    beside: Any
     most: Any
+    keeps: Any
     width: Any
+
+
+@njit(cache=True)
+def _held(memory, state, tracker):
+    """How many contacts the tracker remembers."""
+    held = 0
+    for n in range(state.shape[0]):
+        if state[n] == FREE:
+            break
+        if state[n] // memory.width == tracker:
+            held += 1
+    return held
 
 
 @njit(cache=True)
@@ -36,15 +53,32 @@ def _allowed(memory, state, q):
         tracker = memory.bounds[q, b]
         if tracker < 0:
             break
-        held = 0
-        for n in range(state.shape[0]):
-            if state[n] == FREE:
-                break
-            if state[n] // memory.width == tracker:
-                held += 1
-        if held > memory.most[tracker]:
+        if _held(memory, state, tracker) > memory.most[tracker]:
+            return False
+    for b in range(memory.spared.shape[1]):
+        tracker = memory.spared[q, b]
+        if tracker < 0:
+            break
+        full = _held(memory, state, tracker) > memory.most[tracker]
+        if full and _held(memory, state, memory.beside[tracker]) > 0:
             return False
     return True
+
+
+@njit(cache=True)
+def _forget(memory, state, size, tracker):
+    """Takes out the oldest contact of a tracker that remembers too many; the size that is left."""
+    held, oldest = 0, -1
+    for n in range(size):
+        if state[n] // memory.width == tracker:
+            held += 1
+            if oldest < 0:
+                oldest = n
+    if held <= memory.keeps[tracker]:
+        return size
+    for n in range(oldest, size - 1):
+        state[n] = state[n + 1]
+    return size - 1
 
 
 @njit(cache=True)
@@ -68,6 +102,8 @@ def _next_state(memory, state, t, q, fresh):
                 place -= 1
             fresh[place] = code
             size += 1
+            if memory.keeps[code // memory.width] < memory.width:
+                size = _forget(memory, fresh, size, code // memory.width)
     fresh[size:] = FREE
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from optimizer.stream_bounds import bound_with, cut_penalties, new_work, prepare
-from optimizer.stream_ground import NOTHING, bonus_of
+from optimizer.stream_ground import NOTHING, bonus_of, fee
 
 
 @njit(cache=True)
@@ -84,7 +84,7 @@ def streams_above(ground, worth, cell, floor, penalty, most, most_steps):
                 continue
             factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[work.node[spot[t]]]]
             extra, then = bonus_of(ground, worth, g, i, mask[t])
-            now = value[t] + worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
+            now = value[t] + worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
         if n >= 0:
             path[t] = work.options[t, n]
             if ground.once[path[t]] >= 0:

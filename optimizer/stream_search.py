@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 
 from optimizer.stream_bounds import bound_with, new_work, prepare, relax
-from optimizer.stream_ground import NOTHING, bonus_of
+from optimizer.stream_ground import NOTHING, bonus_of, fee
 
 TURNS = 20
 FIRST_LABELS = 1 << 12
@@ -100,7 +100,7 @@ def _spread(ground, worth, cell, floor, least, work, bits, closing, left, room, 
                         if ground.kind[i] != work.kind[a] or held & bits[i]:
                             continue
                         extra, then = bonus_of(ground, worth, g, i, held)
-                        gain = worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
+                        gain = worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
                         if gain <= least and not ground.opens[i]:
                             continue
                         worth_now = value[label] + gain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from optimizer.stream_ground import NOTHING, bonus_of, fits
+from optimizer.stream_ground import NOTHING, bonus_of, fee, fits
 
 
 @njit(cache=True)
@@ -23,7 +23,7 @@ def _walk(ground, worth, cell, stream, start, stop):
             return -np.inf
         factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
         extra, mask = bonus_of(ground, worth, g, i, mask)
-        total += worth.gain[g, i] * factor - worth.charge[g, t, i] + extra
+        total += worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
         node = to
         t += 1
     return total

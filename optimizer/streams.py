@@ -13,12 +13,15 @@ from scipy import sparse
 
 from optimizer import stream_walk
 from optimizer.cells import Cells
+from optimizer.contact_figures import Objective
 from optimizer.limits import Limit
+from optimizer.rows import Rows
 from optimizer.rules import ContactRules
 from optimizer.stream_graph import StreamGraph
 from optimizer.stream_ground import NOTHING, Ground, Worth
 from optimizer.stream_listing import streams_above
 from optimizer.stream_search import search
+from optimizer.switches import Switch
 from optimizer.timetable import Timetable
 
 Stream = tuple[tuple[int, int], ...]
@@ -61,11 +64,11 @@ class StreamBook:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What a contact brings: gain[g, i] times the fatigue factor, less charge[i], in segment g."""
+class Tolls:
+    """What a contact costs besides for the use of its campaign: fee[row[cell], c] for switch c."""
 
-    gain: NDArray[np.float64]
-    charge: NDArray[np.float64]
+    row: NDArray[np.int64]
+    fee: NDArray[np.float64]
 
 
 class Pricing:
@@ -78,26 +81,40 @@ class Pricing:
         graph: StreamGraph,
         cells: Cells,
         limits: Sequence[Limit],
+        switches: Sequence[Switch],
         objective: Objective,
+        book: StreamBook | None = None,
     ) -> None:
         self.cells, self.limits, self.objective = cells, tuple(limits), objective
+        self.switches, self.book = tuple(switches), book or StreamBook()
+        self.rows = Rows.of(self.limits, self.switches, objective.pays_setup)
         self.days, self.options = timetable.sendable.shape
         self._reach = [r for r, limit in enumerate(self.limits) if limit.customers]
         self._additive = [r for r, limit in enumerate(self.limits) if not limit.customers]
+        self._tiring = [r for r, limit in enumerate(self.limits) if limit.tiring is not None]
         self._use = np.array([self.limits[r].use for r in self._additive]).reshape(
             len(self._additive), self.days, self.options
         )
-        self._counts = np.array([self.limits[r].segments for r in self._additive], dtype=bool).reshape(
-            -1, len(cells.segments)
+        self._counts = np.array([limit.segments for limit in self.limits], dtype=bool).reshape(
+            len(self.limits), len(cells.segments)
+        )
+        self._switched = np.array([switch.options for switch in self.switches], dtype=float).reshape(
+            len(self.switches), self.options
         )
         self._ground = self._make_ground(timetable, rules, graph)
-        self._penalty = np.zeros((len(cells), graph.once_count + len(self._reach)))
-        self.book = StreamBook()
+        self._penalty = np.zeros((len(cells), graph.once_count + len(self._bonuses())))
+
+    def _bonuses(self) -> list[NDArray[np.bool_]]:
+        """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""
+        bonuses = [np.asarray(self.limits[r].use.any(axis=0)) for r in self._reach]
+        if self.objective.reached:
+            bonuses.append(np.ones(self.options, dtype=bool))
+        return bonuses
 
     def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> Ground:
         cells, options, leeway = self.cells, timetable.options, self.cells.leeway
         most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
-        reach = np.array([self.limits[r].use.any(axis=0) for r in self._reach], dtype=bool)
+        reach = np.array(self._bonuses(), dtype=bool).reshape(-1, len(options))
         arrays: tuple[NDArray[Any], ...] = (
             graph.kind,
             graph.after,
@@ -105,6 +122,7 @@ class Pricing:
             graph.fatigue,
             graph.ready,
             graph.counted,
+            graph.binding,
             graph.once,
             cells.segment,
             cells.pattern,
@@ -114,6 +132,7 @@ class Pricing:
             leeway.used,
             leeway.fatigue,
             leeway.ready,
+            _table([[cap.names(option) for option in options] for cap in graph.shared_caps], len(options)),
             _table([[cap.binds(option) for option in options] for cap in graph.shared_caps], len(options)),
             np.array([cap.contacts for cap in graph.shared_caps], dtype=np.int64),
             _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
@@ -121,23 +140,30 @@ class Pricing:
                 [any(rule.names(option) for rule in rules.only_after) for option in options], dtype=bool
             ),
             rules.fatigue_keep ** np.arange(most_fatigue + 1),
-            reach.reshape(len(self._reach), len(options)),
+            reach,
+            np.zeros(len(cells), dtype=np.int64),
+            np.full((1, self.days), NOTHING, dtype=np.int32),
         )
         return Ground._make(_plain(array) for array in arrays)
 
-    def worth(self, prices: NDArray[np.float64], shortage: bool = False) -> Worth:
+    def worth(self, prices: NDArray[np.float64], tolls: Tolls | None = None, shortage: bool = False) -> Worth:
         """What contacts are worth at the prices; with `shortage` only towards what is missing."""
-        segments = len(self.cells.segments)
-        additive, reach = prices[self._additive], prices[self._reach]
-        charge = np.empty((segments, self.days, self.options))
-        bonus = np.zeros((segments, len(self._reach)))
-        for g in range(segments):
-            charge[g] = np.einsum("r,rti->ti", np.where(self._counts[:, g], additive, 0.0), self._use)
-            charge[g] += 0.0 if shortage else self.objective.charge
-            for b, r in enumerate(self._reach):
-                bonus[g, b] = -reach[b] if self.limits[r].segments[g] else 0.0
-        gain = np.zeros_like(self.objective.gain) if shortage else self.objective.gain
-        return Worth(gain, charge, bonus)
+        segments, goal = len(self.cells.segments), self.objective
+        priced = prices[:, None] * self._counts
+        charge = np.einsum("rg,rti->gti", priced[self._additive], self._use)
+        gain = np.zeros_like(goal.gain)
+        if not shortage:
+            gain, charge = gain + goal.gain, charge + goal.charge[:, None, :]
+        for r in self._tiring:
+            gain = gain - priced[r][:, None] * self.limits[r].tiring
+        bonus = -priced[self._reach].T
+        if goal.reached:
+            bonus = np.hstack([bonus, np.full((segments, 1), 0.0 if shortage else goal.reached)])
+        row, toll = np.zeros(len(self.cells), dtype=np.int64), np.zeros((1, self.options))
+        if tolls is not None:
+            row, toll = tolls.row, tolls.fee @ self._switched
+        stay = 0.0 if shortage else goal.stay
+        return Worth(_plain(gain), _plain(charge), _plain(bonus), _plain(row), _plain(toll), stay)
 
     def best_known(
         self, worth: Worth, cells: NDArray[np.int64], menu: NDArray[np.int64]
@@ -209,11 +235,30 @@ class Pricing:
         """What one customer of a cell with a stream uses of every limit, pair by pair."""
         numbers, place = np.unique(streams, return_inverse=True)
         by_stream = np.array([self._stream_use(self.book.streams[number]) for number in numbers])
-        counts = np.array([limit.segments for limit in self.limits], dtype=bool).reshape(
-            len(self.limits), len(self.cells.segments)
-        )
         by_stream = by_stream.reshape(len(numbers), len(self.limits))
-        return sparse.csr_array(by_stream[place.reshape(-1)] * counts.T[self.cells.segment[cells]])
+        use = by_stream[place.reshape(-1)] * self._counts.T[self.cells.segment[cells]]
+        for r in self._tiring:
+            price = np.zeros(len(self.limits))
+            price[r] = -1.0
+            use[:, r] = self.value(cells, streams, self.worth(price, shortage=True))
+        return sparse.csr_array(use)
+
+    def contacts(self, streams: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The contacts of each switch (second axis) in the streams."""
+        numbers, place = np.unique(streams, return_inverse=True)
+        counts = [
+            self._switched[:, [i for _, i in self.book.streams[number]]].sum(axis=1) for number in numbers
+        ]
+        return np.array(counts).reshape(len(numbers), len(self.switches))[place.reshape(-1)]
+
+    def most_contacts(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The most contacts of each switch (second axis) that a customer of the cells may have."""
+        if not self.switches:
+            return np.zeros((len(cells), 0))
+        here = self.cells
+        may = here.allowed[here.pattern[cells]] & here.leeway.open[here.profile[cells]]
+        most = [switch.most * may[:, :, switch.options].any(axis=(1, 2)) for switch in self.switches]
+        return np.array(most, dtype=float).T
 
     def _stream_use(self, stream: Stream) -> NDArray[np.float64]:
         use = np.zeros(len(self.limits))

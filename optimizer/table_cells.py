@@ -16,6 +16,7 @@ _MIDNIGHT = rf"^{_DATE}([ T]00:00(:00([.]0{{1,9}})?)?)?$"
 _LOCAL = rf"^{_DATE}([ T]{_CLOCK})?$"
 _ZONED = rf"^{_DATE}[ T]{_CLOCK} ?(Z|[+-]\d{{2}}(:?\d{{2}})?)$"
 _NUMBER = r"^-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
+_MOST = 1e15
 _WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 
 
@@ -58,7 +59,10 @@ def read_cell(cell: ir.Value, kind: Kind, zone: str | None) -> ir.Value:
         return cell.cast("string").strip().lower().nullif("")
     if kind == "date":
         return _read_date(cell, zone)
-    return _read_number(cell) if kind == "number" else _read_flag(cell)
+    if kind == "flag":
+        return _read_flag(cell)
+    number = _read_number(cell)
+    return number if kind == "number" else _whole(number)
 
 
 def _read_date(cell: ir.Value, zone: str | None) -> ir.Value:
@@ -89,6 +93,12 @@ def _read_date_text(text: ir.StringValue, zone: str | None) -> ir.Value:
 def _read_number(cell: ir.Value) -> ir.Value:
     number = cell.strip().try_cast("float64") if cell.type().is_string() else cell.cast("float64")
     return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+
+
+def _whole(number: ir.Value) -> ir.Value:
+    """Keep whole numbers, also those written 3.0, as files do that hold empty cells beside them."""
+    whole = (number % 1 == 0) & (number.abs() < _MOST)
+    return whole.ifelse(number, ibis.null("float64")).cast("int64")
 
 
 def _read_flag(cell: ir.Value) -> ir.Value:

@@ -30,6 +30,7 @@ _READ_RULES = {
         "is not a finite number",
         "Write plain numbers with a decimal point, or leave the cell empty.",
     ),
+    "whole": ("is not a whole number", "Write whole numbers, or leave the cell empty."),
     "flag": ("is not 0 or 1", "Write 0 or 1, or leave the cell empty."),
 }
 
@@ -141,6 +142,12 @@ def response_after_contact(rows: ir.Table, _plan: Plan) -> RowCheck:
     )
 
 
+def limit_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
+    """A customer's own limit is not below 0."""
+    remedy = "Write 0 for no contact at all, or leave the cell empty for no limit."
+    return RowCheck("max_contacts", "is negative", remedy, _true(rows.max_contacts < 0))
+
+
 def cost_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
     """A cost is not below 0."""
     return RowCheck("cost", "is negative", "Write costs as positive numbers.", _true(rows.cost < 0))
@@ -160,7 +167,7 @@ def error_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
 
 
 ROW_CHECKS: dict[str, tuple[RuleOfRows, ...]] = {
-    "customers": (),
+    "customers": (limit_not_negative,),
     "permissions": (known_channel, granted_or_denied, known_topic, valid_in_order),
     "contact_history": (unplanned_channel, known_type, response_after_contact),
     "commitments": (unplanned_channel, known_type, cost_not_negative),

@@ -62,7 +62,7 @@ def _empty_as_text(raw: ir.Table, schema: TableSchema) -> ir.Table:
 
 
 def _check_columns(raw: ir.Table, schema: TableSchema) -> None:
-    """Raise BadInput for columns that are missing, of an impossible type, or not supported yet."""
+    """Raise BadInput for columns that are missing, of an impossible type."""
     faults = list(_misspelt_columns(raw, schema))
     for column in schema.columns:
         name = column.given_as
@@ -76,9 +76,6 @@ def _check_columns(raw: ir.Table, schema: TableSchema) -> None:
             near = nearest(name, unused)
             remedy = f"Did you mean {near!r}? Rename it." if near else "Add the column."
             faults.append(Fault(schema.name, name, "is missing", remedy))
-    if schema.open_ended and "max_contacts" in raw.columns:
-        rule = "is not supported yet"
-        faults.append(Fault(schema.name, "max_contacts", rule, "Take the column out for now."))
     if faults:
         raise BadInput(faults)
 

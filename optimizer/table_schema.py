@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["text", "word", "date", "number", "flag"]
+Kind = Literal["text", "word", "date", "number", "whole", "flag"]
 """`text` as it stands, `word` text without case and surrounding blanks, `flag` 0 or 1."""
 
-DTYPES = {"text": "string", "word": "string", "date": "date", "number": "float64", "flag": "int8"}
+DTYPES = {
+    "text": "string",
+    "word": "string",
+    "date": "date",
+    "number": "float64",
+    "whole": "int64",
+    "flag": "int8",
+}
 """The type of each kind after reading."""
 
 
@@ -68,7 +75,12 @@ TYPE, UNIT = Column("type", needed=False), Column("business_unit", needed=False)
 
 CUSTOMERS = TableSchema(
     "customers",
-    (ID, Column("segment", needed=False), Column("household_id", needed=False)),
+    (
+        ID,
+        Column("segment", needed=False),
+        Column("household_id", needed=False),
+        Column("max_contacts", "whole", needed=False),
+    ),
     unique=True,
     open_ended=True,
     if_empty="Check the path and the export; a plan needs customers.",

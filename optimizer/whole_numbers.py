@@ -26,17 +26,28 @@ CLOSE = 1e-4
 
 @dataclass(frozen=True)
 class WholePlan:
-    """`customers[n]` customers of `cell[n]` get `stream[n]`; `bound` is proved for every plan."""
+    """`customers[n]` customers of `cell[n]` get `stream[n]`; `bound` is proved for every plan.
+
+    Setup costs and penalties are taken off `value`; `used[c]` is 1 where switch c is used, else 0.
+    """
 
     value: float
     bound: float
+    used: NDArray[np.float64]
     cell: NDArray[np.int64]
     stream: NDArray[np.int64]
     customers: NDArray[np.int64]
 
 
 class OnlyWholeNumbers(Exception):  # noqa: N818 - named for what the user sees
-    """The limits could hold with fractions of customers, but not with whole ones."""
+    """The limits could hold with fractions of customers, but not with whole ones.
+
+    `proved` is False where no plan was found, and too many streams were left to rule one out.
+    """
+
+    def __init__(self, proved: bool) -> None:
+        super().__init__("only fractions of customers could keep the limits")
+        self.proved = proved
 
 
 @dataclass(frozen=True)
@@ -52,20 +63,20 @@ class _Columns:
 
 
 def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
-    """The best plan in whole numbers. Raises OnlyWholeNumbers where there is none."""
+    """The best plan in whole numbers, the switches as they are. Raises OnlyWholeNumbers."""
     live = np.flatnonzero(pricing.cells.customers > 0)
     split = _split_cells(pricing, linear)
     first = _columns(linear, split).with_more(split, np.zeros(len(split), dtype=np.int64))
     best = _solve(pricing, linear, first, split)
     if _close(best, linear):
-        return _plan(best, linear.bound)
+        return _plan(best, linear, linear.bound)
     near = _promising(pricing, linear, live, best)
     some = np.union1d(split, near.cell)
     best = _better(
         best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some)
     )
     if _close(best, linear):
-        return _plan(best, linear.bound)
+        return _plan(best, linear, linear.bound)
     every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
     return _closed(pricing, linear, every.with_more(near.cell, near.stream), live, best)
 
@@ -74,7 +85,7 @@ def _promising(
     pricing: Pricing, linear: LinearPlan, live: NDArray[np.int64], best: _Found | None
 ) -> _Columns:
     """The known streams of least reduced cost, over all cells, as far as they lie inside the gap."""
-    worth = pricing.worth(linear.prices)
+    worth = pricing.worth(linear.prices, linear.tolls)
     top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
     gap = max(CLOSE * abs(linear.bound), 1.0) if best is None else linear.bound - best.value
     while True:
@@ -107,13 +118,14 @@ def _better(one: _Found | None, other: _Found | None) -> _Found | None:
     return one
 
 
-def _plan(found: _Found | None, bound: float) -> WholePlan:
+def _plan(found: _Found | None, linear: LinearPlan, bound: float, proved: bool = False) -> WholePlan:
     if found is None:
-        raise OnlyWholeNumbers
+        raise OnlyWholeNumbers(proved)
     used = found.customers > 0
     return WholePlan(
         found.value,
         max(bound, found.value),
+        np.rint(linear.used),
         found.columns.cell[used],
         found.columns.stream[used],
         found.customers[used],
@@ -136,22 +148,23 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
     fixed = ~np.isin(linear.cell, free)
     kept = _Columns(linear.cell[fixed], linear.stream[fixed])
     kept_customers = np.rint(linear.amount[fixed]).astype(np.int64)
-    bounds = np.array([limit.remainder for limit in pricing.limits])
-    at_least = np.array([limit.at_least for limit in pricing.limits], dtype=bool)
-    value = float(pricing.value(kept.cell, kept.stream) @ kept_customers)
-    left = bounds - pricing.use(kept.cell, kept.stream).T @ kept_customers
+    rows, use = pricing.rows, pricing.use(kept.cell, kept.stream).T @ kept_customers
+    value = float(pricing.value(kept.cell, kept.stream) @ kept_customers) - float(rows.setup @ linear.used)
+    bounds = rows.left(linear.used)
+    left = bounds - use
     # What the fixed cells use beyond a limit is the solver's rounding, not a breach.
-    left = np.where(at_least | (np.abs(left) > 1e-6 * np.maximum(1.0, bounds)), left, np.maximum(left, 0.0))
+    rounding = np.abs(left) <= 1e-6 * np.maximum(1.0, np.abs(bounds))
+    left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
     if len(columns.cell) == 0:
-        return _Found(kept, kept_customers, value, linear.bound)
-    group = np.searchsorted(free, columns.cell)
+        return _Found(kept, kept_customers, value - rows.penalty(use, linear.used), linear.bound)
+    worth, own = pricing.value(columns.cell, columns.stream), pricing.use(columns.cell, columns.stream)
     solved: WholeNumbers | None = solve_whole(
-        group,
+        np.searchsorted(free, columns.cell),
         pricing.cells.customers[free],
-        pricing.value(columns.cell, columns.stream),
-        pricing.use(columns.cell, columns.stream),
+        worth,
+        own,
         left,
-        at_least,
+        rows,
         gap=0.1 * CLOSE * abs(linear.bound),
         target=linear.value - 0.5 * CLOSE * abs(linear.bound) - value,
         most_nodes=MOST_NODES,
@@ -160,7 +173,9 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
         return None
     everything = _Columns(np.append(kept.cell, columns.cell), np.append(kept.stream, columns.stream))
     customers = np.append(kept_customers, solved.counts)
-    return _Found(everything, customers, value + solved.value, value + solved.bound)
+    penalty = rows.penalty(use + own.T @ solved.counts, linear.used)
+    reached = value + float(worth @ solved.counts) - penalty
+    return _Found(everything, customers, reached, value + solved.bound)
 
 
 def _closed(
@@ -175,7 +190,7 @@ def _closed(
     A customer with a stream of reduced cost d costs a plan at least d against the linear bound, so
     streams of reduced cost above the gap are in no better plan (Nemhauser and Wolsey 1988, II.5.1).
     """
-    worth = pricing.worth(linear.prices)
+    worth = pricing.worth(linear.prices, linear.tolls)
     top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
     gap = np.inf if best is None else linear.bound - best.value
     columns, room, steps = known, MOST_CLOSING, MOST_STEPS
@@ -183,8 +198,9 @@ def _closed(
         floor = top[n] - gap * (1 + 1e-9) - 1e-9
         more, taken = pricing.above(worth, cell, floor, room, steps)
         if more is None:
-            return _plan(best, linear.bound)
+            return _plan(best, linear, linear.bound)
         room, steps = room - len(more), steps - taken
         columns = columns.with_more(np.full(len(more), cell), more)
     found = _better(best, _solve(pricing, linear, columns, live))
-    return _plan(found, linear.bound if found is None else min(linear.bound, max(found.bound, found.value)))
+    bound = linear.bound if found is None else min(linear.bound, max(found.bound, found.value))
+    return _plan(found, linear, bound, proved=True)

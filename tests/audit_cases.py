@@ -15,6 +15,8 @@ from oracle.workspace_files import write_workspace
 
 from optimizer.audit import audit_calendar
 from optimizer.committed import committed_contacts
+from optimizer.contact_figures import contact_figures
+from optimizer.frames import frame_of
 from optimizer.limits import make_limits
 from optimizer.plan_file import load_plan
 from optimizer.tables import open_tables
@@ -58,6 +60,7 @@ class Case:
     rows: Mapping[str, list[tuple[Any, ...]]]
     segment: str = "1"
     x: int = 4
+    max_contacts: int | None = None
 
 
 def case(
@@ -66,9 +69,10 @@ def case(
     broken: Iterable[tuple[str, int]] = (),
     segment: str = "1",
     x: int = 4,
+    max_contacts: int | None = None,
     **rows: list[tuple[Any, ...]],
 ) -> Case:
-    return Case(name, planned, list(broken), rows, segment, x)
+    return Case(name, planned, list(broken), rows, segment, x, max_contacts)
 
 
 def the_plan(**patch: Any) -> dict[str, Any]:
@@ -81,7 +85,12 @@ def the_plan(**patch: Any) -> dict[str, Any]:
             "max_per_customer": OFTEN,
             **patch.pop("sale", {}),
         },
-        "news": {"type": "service", "channels": ["email"], "max_per_customer": OFTEN},
+        "news": {
+            "type": "service",
+            "channels": ["email"],
+            "max_per_customer": OFTEN,
+            **patch.pop("news", {}),
+        },
     }
     open_to_all = {"default_permission": "granted"}
     channels = {
@@ -111,6 +120,7 @@ def tables_of(cases: Iterable[Case]) -> dict[str, pd.DataFrame]:
                 "customer_id": [one.name for one in cases],
                 "segment": [one.segment for one in cases],
                 "x": [one.x for one in cases],
+                "max_contacts": pd.array([one.max_contacts for one in cases], dtype="Int64"),
             }
         ),
         "response_rates": pd.DataFrame(
@@ -146,7 +156,8 @@ def audited(
         opened = open_tables(loaded)
     timetable = Timetable.of(loaded)
     committed = committed_contacts(loaded, opened.as_of(start))
-    limits = make_limits(loaded, timetable, names, size, committed)
+    figures = contact_figures(loaded, timetable, tuple(names), frame_of(opened.response_rates))
+    limits = make_limits(loaded, timetable, names, size, committed, figures)
     found = audit_calendar(
         loaded, opened, ibis.memtable(calendar, schema=kinds), limits, timetable, segments=names
     )

@@ -15,7 +15,7 @@ FULL = """
 name: autumn
 currency: EUR
 data: {customers: customers.csv, permissions: p.csv, response_rates: rates.csv, timezone: Europe/Berlin}
-period: {start: 2026-11-30, days: 28, commit_days: 7, keep_provisional: 0}
+period: {start: 2026-11-30, days: 28, commit_days: 7, keep_provisional: 0.05}
 seed: 7
 objective: {maximize: expected_margin}
 fatigue: {keep: 0.85, days: 28}
@@ -29,7 +29,8 @@ channels:
 campaigns:
   sale: {type: promotional, business_unit: retail, channels: [email], from: 2026-12-01, to: 2026-12-14,
          audience: "margin > 20", segments: [1, 2], margin_per_response: 24, contacts: {min: 2, max: 5e1}}
-  thanks: {type: recognition, value_per_contact: 1.5}
+  thanks: {type: recognition, value_per_contact: 1.5, setup_cost: 1500, counts_towards_caps: false,
+           ignores_caps: true, contacts: {min_if_used: 20, max: 30, soft: 0.5}}
 policy:
   max_per_customer: [{contacts: 1, days: 14, types: [promotional], channels: [phone], campaigns: [sale]}]
   min_days_between: 2
@@ -40,6 +41,9 @@ policy:
     deceased: {blocks: all}
     profiling: {blocks: [], excludes_from: [segments, response]}
 budget: [{amount: 15000}, {amount: 400, per: week, business_unit: retail}, {amount: 9, campaign: sale}]
+volume: [{business_unit: retail, max_share: 0.6}, {type: recognition, segments: [1], min: 500, soft: 2},
+         {channel: email, campaign: sale, min: 1, max: 9, min_share: 0.1, max_share: 0.9}]
+return_on_cost: {min: 0.2, soft: 0.1}
 reach: [{share: 0.5}, {share: 0.9, segments: [1]}, {customers: 8, channel: email}]
 hold_out: {share: 0.05}
 scenarios:

@@ -100,6 +100,75 @@ def test_caps_count_what_they_name() -> None:
     )  # fmt: skip
 
 
+def test_a_campaign_that_does_not_count_towards_caps() -> None:
+    weekly = {"policy": {"max_per_customer": [{"contacts": 2, "days": 7}]}}
+    judge(
+        the_plan(**weekly, email={"max_per_customer": [{"contacts": 1, "days": 2}]},
+                 news={"counts_towards_caps": False}),
+        case("beside two others", [*sale(0, 3), *news(1, 2, 4, 5)]),
+        case("a third other", [*sale(0, 3, 5), *news(4)], [("frequency_cap", day) for day in (0, 3, 5)]),
+        case("in history", sale(0, 2), contact_history=[(-day, "email", "news") for day in (1, 2, 3)]),
+    )  # fmt: skip
+    # Everything else counts it.
+    judge(
+        the_plan(
+            news={"counts_towards_caps": False, "max_per_customer": [{"contacts": 1, "days": 5}]},
+            policy={
+                "min_days_between": 2,
+                "only_after": [{"campaign": "sale", "after": "news", "days": [2, 9]}],
+            },
+        ),
+        case("its own cap", news(0, 4), [("duplicate", 0), ("duplicate", 4)]),
+        case("spacing", [*news(0), *sale(3, 4)], [("spacing", 3), ("spacing", 4)]),
+        case("opens", [*news(0), *sale(2)]),
+        case("one contact in all", [*news(0), *sale(2)], [("frequency_cap", 0), ("frequency_cap", 2)],
+             max_contacts=1),
+    )  # fmt: skip
+
+
+def test_a_campaign_that_ignores_caps() -> None:
+    found = judge(
+        the_plan(
+            policy={"max_per_customer": [{"contacts": 2, "days": 7}]},
+            email={"max_per_customer": [{"contacts": 0, "days": 1, "campaigns": ["news"]}]},
+            news={"ignores_caps": True},
+        ),
+        case("as many as there are", news(0, 1, 2, 3)),
+        case("with history", news(0, 1), contact_history=SENT),
+        case("with commitments", news(3), commitments=MEANT),
+        # A stretch with a sale may hold one news only; the sale is at fault, whichever came first.
+        case("sale and news", [*sale(0), *news(6)]),
+        case("sale, then two news", [*sale(0), *news(5, 6)], [("frequency_cap", 0)]),
+        case("two news, then a sale", [*news(0, 1), *sale(6)], [("frequency_cap", 6)]),
+        case("two news, a sale a week later", [*news(0, 1), *sale(8)]),
+        case("history and news", [*news(0), *sale(5)], [("frequency_cap", 5)],
+             contact_history=[(-1, "email", "x")]),
+        case("a sale far from the crowd", [*news(0, 1, 2), *sale(9), *news(13)]),
+    )  # fmt: skip
+    assert found.detail[0] == "policy.max_per_customer[0]: 3 contacts in 7 days, at most 2"
+
+
+def test_a_limit_of_ones_own() -> None:
+    found = judge(
+        the_plan(news={"ignores_caps": True}),
+        case("none", sale(0, 1, 2)),
+        case("kept", [*sale(0), *news(13)], max_contacts=2),
+        case("broken", [*sale(0), *news(13)], [("frequency_cap", 0), ("frequency_cap", 13)], max_contacts=1),
+        case("no contact at all", sale(3), [("frequency_cap", 3)], max_contacts=0),
+        case("nothing planned", [], contact_history=SENT, max_contacts=2),
+        # The stretches of 14 days that hold day 3 begin on day -10 at the earliest.
+        case("history", sale(3), [("frequency_cap", 3)], contact_history=[(-10, "mail", "x")],
+             max_contacts=1),
+        case("old history", sale(3), contact_history=[(-11, "mail", "x")], max_contacts=1),
+        case("after the period", sale(3), [("frequency_cap", 3)], commitments=[(16, "mail", "x")],
+             max_contacts=1),
+        case("long after the period", sale(3), commitments=[(17, "mail", "x")], max_contacts=1),
+        case("flags make no difference", news(0, 1), [("frequency_cap", 0), ("frequency_cap", 1)],
+             max_contacts=1),
+    )  # fmt: skip
+    assert found.detail[0] == "customers.max_contacts: 2 contacts in 14 days, at most 1"
+
+
 def test_spacing() -> None:
     judge(
         the_plan(policy={"min_days_between": 2}),

@@ -3,76 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, timedelta
-from typing import Any
 
 import pandas as pd
 import pytest
 from oracle import Contact, allowed, read_world, stream_breaches, stream_cost, stream_is_valid, stream_value
-from oracle.world import World
-
-START = date(2026, 11, 30)  # a Monday
-HISTORY = ["customer_id", "contacted_on", "channel", "campaign"]
-PROMISES = ["customer_id", "contact_on", "channel", "campaign"]
-
-
-def on(day: int) -> date:
-    return START + timedelta(days=day)
-
-
-def table(columns: list[str], *rows: tuple[Any, ...]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=columns)
-
-
-def world(
-    policy: dict[str, Any] | None = None,
-    sale: dict[str, Any] | None = None,
-    email: dict[str, Any] | None = None,
-    tables: dict[str, pd.DataFrame] | None = None,
-    **plan: Any,
-) -> World:
-    """One customer `a` of segment 1, 14 days; both campaigns may repeat daily, both channels are open."""
-    often = [{"contacts": 99, "days": 1}]
-    whole = {
-        "name": "tiny",
-        "period": {"start": START, "days": 14},
-        "channels": {
-            "email": {"unit_cost": 0.5, "default_permission": "granted", **(email or {})},
-            "mail": {"unit_cost": 1.0, "default_permission": "granted"},
-        },
-        "campaigns": {
-            "sale": {
-                "type": "promotional",
-                "channels": ["email", "mail"],
-                "margin_per_response": 100,
-                "max_per_customer": often,
-                **(sale or {}),
-            },
-            "news": {"type": "service", "channels": ["email"], "max_per_customer": often},
-        },
-        "policy": policy or {},
-        **plan,
-    }
-    people = pd.DataFrame({"customer_id": ["a"], "x": [4], "region": ["north"]})
-    rates = {("1", "sale", "email"): 0.1}
-    return read_world(whole, {"customers": people, **(tables or {})}, {"a": 1}, rates)
-
-
-def sale(*days: int) -> tuple[Contact, ...]:
-    return tuple(Contact(day, "email", "sale") for day in days)
-
-
-def news(*days: int) -> tuple[Contact, ...]:
-    return tuple(Contact(day, "email", "news") for day in days)
-
-
-def history(*rows: tuple[Any, ...], more: tuple[str, ...] = ()) -> dict[str, pd.DataFrame]:
-    """Rows of day, channel, campaign and further columns, all of customer a."""
-    return {"contact_history": table([*HISTORY, *more], *(("a", on(day), *others) for day, *others in rows))}
-
-
-def promises(*rows: tuple[Any, ...], more: tuple[str, ...] = ()) -> dict[str, pd.DataFrame]:
-    return {"commitments": table([*PROMISES, *more], *(("a", on(day), *others) for day, *others in rows))}
+from oracle_cases import START, history, news, on, promises, sale, table, world
 
 
 def test_an_open_plan_allows_everything_once_a_day():

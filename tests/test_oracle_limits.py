@@ -3,78 +3,25 @@
 from __future__ import annotations
 
 import time
-from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
 from oracle import (
     Contact,
     TooManyStreams,
+    allowed_contacts,
     breaches,
     calendar_of,
     limits_of,
-    optimum,
     random_workspace,
     read_world,
-    small_workspaces,
     stream_is_valid,
     streams_of,
     write_workspace,
 )
-from oracle.brute_force import allowed_contacts
-
-START = date(2026, 11, 30)  # a Monday
-RATES = {("A", "sale", "email"): 0.5, ("A", "call", "phone"): 1.0, ("B", "sale", "email"): 0.1}
-
-
-def on(day: int) -> date:
-    return START + timedelta(days=day)
-
-
-def plan_of(**changes: Any) -> dict[str, Any]:
-    """Ten days; one sale by email (cost 1; Mon, Tue) and one call by phone (cost 2; Wed) for everyone."""
-    plan: dict[str, Any] = {
-        "name": "tiny",
-        "period": {"start": START, "days": 10, "commit_days": 2},
-        "channels": {
-            "email": {"unit_cost": 1, "default_permission": "granted", "send_days": ["mon", "tue"]},
-            "phone": {"unit_cost": 2, "default_permission": "granted", "send_days": ["wed"]},
-        },
-        "campaigns": {
-            "sale": {
-                "type": "promotional",
-                "channels": ["email"],
-                "margin_per_response": 10,
-                "business_unit": "x",
-            },
-            "call": {"type": "service", "channels": ["phone"], "margin_per_response": 10},
-        },
-    }
-    for name, change in changes.items():
-        plan[name] = {**plan[name], **change} if isinstance(change, dict) and name in plan else change
-    return plan
-
-
-def tables_of(size: int = 3, commitments: list[tuple[Any, ...]] | None = None) -> dict[str, pd.DataFrame]:
-    columns = ["customer_id", "contact_on", "channel", "campaign", "cost"]
-    people = pd.DataFrame({"customer_id": list(range(1, size + 1))})
-    return {"customers": people, "commitments": pd.DataFrame(commitments or [], columns=columns)}
-
-
-def best(plan: dict[str, Any], tables: dict[str, pd.DataFrame] | None = None, labels: str = "AAA") -> Any:
-    segments = dict(enumerate(labels, start=1))
-    return optimum(plan, tables or tables_of(len(labels)), segments, RATES)
-
-
-def with_channel(name: str, **change: Any) -> dict[str, Any]:
-    return plan_of(channels={name: {**plan_of()["channels"][name], **change}})
-
-
-def with_campaign(name: str, **change: Any) -> dict[str, Any]:
-    return plan_of(campaigns={name: {**plan_of()["campaigns"][name], **change}})
+from oracle_cases import RATES, best, on, plan_of, tables_of, with_campaign, with_channel
 
 
 def test_streams_are_listed():
@@ -303,51 +250,6 @@ def test_checker_of_the_control_group():
     assert breaches(plan, tables_of(3), segments, control, RATES, control=True) == []
     assert any("hold-out" in breach for breach in checked(plan, control))
     assert breaches(plan, tables_of(3), segments, calendar, RATES, control=True)
-
-
-def keys_of(value: Any) -> set[str]:
-    """All keys of nested mappings and lists."""
-    if isinstance(value, dict):
-        return set(map(str, value)) | {key for inner in value.values() for key in keys_of(inner)}
-    return {key for inner in value for key in keys_of(inner)} if isinstance(value, list) else set()
-
-
-def judge_the_best_plan(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> float | None:
-    """The optimum in integers; its calendar passes the checker and adds up to it."""
-    people, rates = tables["customers"], tables["response_rates"]
-    segments = dict(zip(people["customer_id"], people["segment"], strict=True))
-    result = optimum(plan, tables, segments, rates)
-    if result.integer_value is None:
-        return None
-    assert result.lp_value is not None
-    assert result.lp_value >= result.integer_value - 1e-6
-    whole = pd.api.types.is_integer_dtype(people["customer_id"])
-    calendar = calendar_of(read_world(plan, tables, segments, rates), result.streams, integer_ids=whole)
-    assert breaches(plan, tables, segments, calendar, rates) == []
-    assert calendar["expected_value"].sum() == pytest.approx(result.integer_value)
-    return float(result.integer_value)
-
-
-def test_random_plans_use_every_rule_and_their_optimum_passes_the_checker():
-    seen: set[str] = set()
-    values = []
-
-    @settings(max_examples=60, derandomize=True, deadline=None, database=None)
-    @given(small_workspaces())
-    def draw(workspace):
-        plan, tables = workspace
-        seen.update(keys_of(plan), (name for name, table in tables.items() if not table.empty))
-        values.append(judge_the_best_plan(plan, tables))
-
-    draw()
-    wanted = """commit_days fatigue keep send_days blackout capacity contacts hours per on max_per_customer
-        default_permission hours_per_contact business_unit from to audience segments value_per_contact
-        cost_per_contact min max policy types channels campaigns min_days_between never_together only_after
-        restrictions days_after budget reach share customers hold_out key contact_history commitments"""
-    assert set(wanted.split()) <= seen
-    # At least 30 plans that are possible, most of them with something to gain.
-    assert sum(value is not None for value in values) >= 30
-    assert sum(value is not None and value > 0 for value in values) >= 25
 
 
 def test_workspaces_are_written_as_the_contract_writes_them(tmp_path):

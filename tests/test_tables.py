@@ -108,7 +108,7 @@ def test_csv_ids_are_text_and_further_columns_numbers_where_all_cells_are(worksp
     )
     assert not tables.integer_ids
     expected = {"customer_id": "string", "segment": "string", "household_id": "string", "region": "string"}
-    expected |= {"orders": "int64", "margin": "float64", "postcode": "string"}
+    expected |= {"max_contacts": "int64", "orders": "int64", "margin": "float64", "postcode": "string"}
     assert {name: str(dtype) for name, dtype in tables.customers.schema().items()} == expected
     assert rows(tables.customers, "customer_id", "region", "orders") == [
         ("007", "north", 3),
@@ -530,8 +530,41 @@ def test_what_is_not_used_or_not_there_yet(workspace: Workspace) -> None:
     tables = workspace.open(permissions=f"{PERMIT},valid_form\n1,email,granted,x\n")
     (warning,) = tables.warnings
     assert warning == "permissions: the column 'valid_form' is not used. Did you mean 'valid_from'?"
-    fault = workspace.fault(customers="customer_id,max_contacts\n1,2\n")
-    assert (fault.column, fault.rule) == ("max_contacts", "is not supported yet")
+
+
+def test_max_contacts_are_whole_numbers_from_0_on(workspace: Workspace) -> None:
+    given = "customer_id,max_contacts\n1,2\n2,\n3,0\n4,3.0\n"
+    expected = [("1", 2), ("2", None), ("3", 0), ("4", 3)]
+    assert rows(workspace.open(customers=given).customers, "customer_id", "max_contacts") == expected
+    for values in ([2.0, None, 0.0, 3.0], pd.array([2, None, 0, 3], dtype="Int64")):
+        frame = pd.DataFrame({"customer_id": list("1234"), "max_contacts": values})
+        assert rows(workspace.open(customers=frame).customers, "customer_id", "max_contacts") == expected
+    none = pd.DataFrame({"customer_id": ["1"], "max_contacts": [None]})
+    assert rows(workspace.open(customers=none).customers, "max_contacts") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        ("few", "is not a whole number"),
+        ("2.5", "is not a whole number"),
+        ("1e300", "is not a whole number"),
+        ("inf", "is not a whole number"),
+        ("-1", "is negative"),
+    ],
+)
+def test_max_contacts_that_are_none(workspace: Workspace, cell: str, rule: str) -> None:
+    fault = workspace.fault(customers=f"customer_id,max_contacts\n1,2\n7,{cell}\n8,\n")
+    assert what(fault) == ("customers", "max_contacts", rule, 1, ("7",))
+    assert "leave the cell empty" in fault.remedy
+
+
+def test_max_contacts_of_another_type(workspace: Workspace) -> None:
+    frame = pd.DataFrame({"customer_id": ["1", "2"], "max_contacts": [True, False]})
+    fault = workspace.fault(customers=frame)
+    assert what(fault) == ("customers", "max_contacts", "has the type boolean", 0, ())
+    fault = workspace.fault(customers="customer_id,Max_Contacts\n1,2\n")
+    assert what(fault) == ("customers", "Max_Contacts", "is written in capitals", 0, ())
 
 
 def test_names_in_capitals(workspace: Workspace) -> None:

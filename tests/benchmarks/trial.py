@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from optimizer.cells import Cells
 from optimizer.committed import COLUMNS
+from optimizer.contact_figures import ContactFigures, objective_of
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, Leeway
 from optimizer.limits import Limit, make_limits
 from optimizer.plan_file import Plan, load_plan
 from optimizer.rules import ContactRules, FrequencyCap
-from optimizer.schedule import ContactFigures
 from optimizer.solution import Solution, solve
 from optimizer.stream_graph import StreamGraph, build_graph
+from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
 
 PLAN = """
@@ -137,10 +138,9 @@ class Trial:
     figures: ContactFigures
 
     def solve(self, progress: Callable[[str], None] = lambda text: None) -> Solution:
-        return solve(
-            self.timetable, self.rules, self.graph, self.cells, self.limits, self.figures,
-            self.plan.max_cells, progress,
-        )  # fmt: skip
+        objective = objective_of(self.plan, self.figures)
+        pricing = Pricing(self.timetable, self.rules, self.graph, self.cells, self.limits, (), objective)
+        return solve(pricing, self.plan.max_cells, progress)
 
 
 def make_trial(
@@ -157,11 +157,12 @@ def make_trial(
     """
     plan = _plan(folder, every_day, fatigue, customers / 1_000_000)
     timetable, rules = Timetable.of(plan), ContactRules.of(plan)
-    graph = build_graph(timetable, rules, frozenset())
+    graph = build_graph(timetable, rules)
     cells = _cells(timetable, rules, graph.shared_caps, customers, tiny)
     none = pd.DataFrame({name: [] for name in COLUMNS})
-    limits = make_limits(plan, timetable, cells.segments, cells.segment_size, none)
-    return Trial(plan, timetable, rules, graph, cells, limits, _figures(plan, timetable, len(cells.segments)))
+    figures = _figures(plan, timetable, len(cells.segments))
+    limits = make_limits(plan, timetable, cells.segments, cells.segment_size, none, figures)
+    return Trial(plan, timetable, rules, graph, cells, limits, figures)
 
 
 def _plan(folder: Path, every_day: bool, fatigue: bool, scale: float) -> Plan:
@@ -261,6 +262,7 @@ def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:
     return ContactFigures(
         np.minimum(rate, 0.5),
         np.array([campaign.margin_per_response for campaign in campaigns]),
+        np.array([campaign.revenue_per_response for campaign in campaigns]),
         np.array([campaign.value_per_contact for campaign in campaigns]),
         np.array([option.cost for option in options]),
     )

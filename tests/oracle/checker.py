@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import inf
+from math import isfinite
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .contract_rules import Stream, contact_value, response_rate, stream_breaches
-from .limits import Limit, limits_of
+from .contract_rules import Stream, stream_breaches
+from .ledger import Ledger, ledger_of, missed_of, penalties, plan_value, total_use
+from .limits import limits_of
 from .reading import day_column, read_world
+from .values import contact_value, goal_of, response_rate
 from .world import COLUMNS, Contact, World, contact_cost, text
 
 RELATIVE = 1e-9
@@ -116,6 +118,8 @@ def customer_breaches(world: World, customer: str, rows: list[Row]) -> Iterator[
         if row.contact.campaign not in world.plan["campaigns"]:
             continue
         yield from (f"{where}: {words}" for words in figure_breaches(world, row, stream))
+    if goal_of(world.plan) == "reach" and abs(sum(row.expected_value for row in rows) - 1) > MONEY:
+        yield f"customer {customer}: expected_value does not add up to the one customer reached"
 
 
 def figure_breaches(world: World, row: Row, stream: Stream) -> Iterator[str]:
@@ -125,13 +129,12 @@ def figure_breaches(world: World, row: Row, stream: Stream) -> Iterator[str]:
         return
     expected = {
         "response_rate": (response_rate(world, row.customer, row.contact, stream), row.response_rate, 1e-15),
-        "expected_value": (
-            contact_value(world, row.customer, row.contact, stream),
-            row.expected_value,
-            MONEY,
-        ),
         "cost": (contact_cost(world.plan, row.contact.channel, row.contact.campaign), row.cost, MONEY),
     }
+    # How a customer's one is shared among contacts, the contract leaves open.
+    if goal_of(world.plan) != "reach":
+        value = contact_value(world, row.customer, row.contact, stream)
+        expected["expected_value"] = (value, row.expected_value, MONEY)
     for name, (right, told, least) in expected.items():
         if not abs(right - told) <= max(least, RELATIVE * abs(right)):
             yield f"{name} is {told}, should be {right}"
@@ -150,30 +153,80 @@ def label_breaches(by_customer: Mapping[str, list[Row]]) -> Iterator[str]:
             yield f"customer {customer}: other contacts than others of the same segment and stream"
 
 
-def limit_breaches(world: World, by_customer: Mapping[str, list[Row]]) -> Iterator[str]:
-    """Limits exceeded or not reached."""
-    by_segment: dict[str, Counter[Contact]] = defaultdict(Counter)
-    streams: Counter[tuple[str, Stream]] = Counter()
+def ledger_of_rows(world: World, by_customer: Mapping[str, list[Row]]) -> Ledger:
+    """The rows added up; those of campaigns that the plan does not know count nowhere."""
     campaigns = world.plan["campaigns"]
-    for customer, rows in by_customer.items():
-        stream = tuple(sorted(row.contact for row in rows if row.contact.campaign in campaigns))
-        streams[world.segments[customer], stream] += 1
-        by_segment[world.segments[customer]].update(stream)
-    contacts = Counter[tuple[str, Stream]]()
-    for segment, counts in by_segment.items():
-        contacts.update({(segment, (contact,)): number for contact, number in counts.items()})
+    return ledger_of(
+        world,
+        {
+            customer: tuple(sorted(row.contact for row in rows if row.contact.campaign in campaigns))
+            for customer, rows in by_customer.items()
+        },
+    )
+
+
+def limit_breaches(world: World, by_customer: Mapping[str, list[Row]]) -> Iterator[str]:
+    """Limits exceeded or not reached; soft ones are no breach."""
+    return ledger_breaches(world, ledger_of_rows(world, by_customer))
+
+
+def ledger_breaches(world: World, ledger: Ledger) -> Iterator[str]:
+    """Limits that a plan added up exceeds or does not reach."""
     for limit in limits_of(world):
-        used = total(limit, streams if limit.once else contacts)
-        slack = max(
-            MONEY,
-            RELATIVE * max(abs(used), *(abs(x) for x in (limit.lower, limit.upper) if x not in (inf, -inf))),
-        )
-        if used > limit.upper + slack:
-            yield f"{limit.path}: {used} used, at most {limit.upper}"
-        if used < limit.lower - slack:
-            yield f"{limit.path}: {used} used, at least {limit.lower}"
+        if limit.soft is not None:
+            continue
+        used = total_use(limit, ledger)
+        lower, upper = limit.bounds(ledger.used)
+        slack = max(MONEY, RELATIVE * max(abs(x) for x in (used, lower, upper) if isfinite(x)))
+        if used > upper + slack:
+            yield f"{limit.path}: {used} used, at most {upper}"
+        if used < lower - slack:
+            yield f"{limit.path}: {used} used, at least {lower}"
 
 
-def total(limit: Limit, counts: Mapping[tuple[str, Stream], int]) -> float:
-    """Use of the limit by so many customers of each segment and stream."""
-    return sum(limit.use(segment, stream) * number for (segment, stream), number in counts.items())
+def judged(
+    plan: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    segments: Mapping[Any, Any],
+    calendar: pd.DataFrame,
+    rates: pd.DataFrame | Mapping[tuple[Any, str, str], float],
+) -> tuple[World, Ledger]:
+    """The calendar's contacts, added up."""
+    world = read_world(plan, tables, segments, rates)
+    by_customer = defaultdict(list)
+    for row in rows_of(calendar, pd.Timestamp(str(plan["period"]["start"]))):
+        by_customer[row.customer].append(row)
+    return world, ledger_of_rows(world, by_customer)
+
+
+def penalties_of(
+    plan: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    segments: Mapping[Any, Any],
+    calendar: pd.DataFrame,
+    rates: pd.DataFrame | Mapping[tuple[Any, str, str], float],
+) -> dict[str, float]:
+    """By how much the calendar misses each soft limit, by path, in the limit's own unit; no zeros."""
+    return missed_of(*judged(plan, tables, segments, calendar, rates))
+
+
+def penalty_costs_of(
+    plan: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    segments: Mapping[Any, Any],
+    calendar: pd.DataFrame,
+    rates: pd.DataFrame | Mapping[tuple[Any, str, str], float],
+) -> dict[str, float]:
+    """What the calendar pays for the soft limits that it misses, by path, in the objective's unit."""
+    return penalties(*judged(plan, tables, segments, calendar, rates))
+
+
+def objective_of(
+    plan: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    segments: Mapping[Any, Any],
+    calendar: pd.DataFrame,
+    rates: pd.DataFrame | Mapping[tuple[Any, str, str], float],
+) -> float:
+    """The calendar's value under the plan's objective, less setup costs and penalties, worked out anew."""
+    return plan_value(*judged(plan, tables, segments, calendar, rates))

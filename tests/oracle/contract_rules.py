@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from .world import HELD_OUT_TYPES, Cap, Contact, World, contact_cost
+from .world import HELD_OUT_TYPES, Cap, Contact, World
 
 Stream = tuple[Contact, ...]
 
 
 class Counted(NamedTuple):
-    """One of the customer's contacts: existing or planned."""
+    """One of the customer's contacts: existing or planned.
+
+    `counts` and `ignores` are `counts_towards_caps` and `ignores_caps` of its campaign.
+    """
 
     day: int
     channel: str
     campaign: str
     type: str | None
     planned: bool
+    counts: bool = True
+    ignores: bool = False
 
 
 def permitted(world: World, customer: str, channel: str, kind: str, day: int) -> bool:
@@ -74,23 +79,31 @@ def counted(world: World, customer: str, stream: Iterable[Contact]) -> list[Coun
     planned = set(stream)
     old = world.existing.get(customer, {})
     campaigns = world.plan["campaigns"]
-    return [Counted(*contact, old[contact].type, False) for contact in old if contact not in planned] + [
-        Counted(*contact, campaigns[contact.campaign]["type"], True) for contact in planned
+
+    def one(contact: Contact, kind: str | None, is_planned: bool) -> Counted:
+        row = campaigns.get(contact.campaign, {})
+        flags = row.get("counts_towards_caps", True), row.get("ignores_caps", False)
+        return Counted(*contact, kind, is_planned, *flags)
+
+    return [one(contact, old[contact].type, False) for contact in old if contact not in planned] + [
+        one(contact, campaigns[contact.campaign]["type"], True) for contact in planned
     ]
 
 
 def names(cap: Cap, contact: Counted) -> bool:
-    """Does the cap name this contact? An unknown type counts as every type."""
+    """Does the cap name and count this contact? An unknown type counts as every type."""
     return (
         (cap.campaigns is None or contact.campaign in cap.campaigns)
         and (cap.channels is None or contact.channel in cap.channels)
         and (cap.types is None or contact.type is None or contact.type in cap.types)
+        and (contact.counts or not cap.flags)
     )
 
 
 def breaks_cap(cap: Cap, contacts: Iterable[Counted]) -> bool:
-    """Is there a stretch of `cap.days` days with more than `cap.contacts` named, one of them planned?
+    """Is there a stretch of `cap.days` days with more than `cap.contacts` named, one of them at fault?
 
+    At fault are planned contacts, of policy and channel caps those that do not ignore caps.
     A stretch may be moved to begin with its first contact without losing any, so those are all there are.
     """
     named = [contact for contact in contacts if names(cap, contact)]
@@ -98,9 +111,18 @@ def breaks_cap(cap: Cap, contacts: Iterable[Counted]) -> bool:
         return False
     for begin in {contact.day for contact in named}:
         inside = [contact for contact in named if begin <= contact.day <= begin + cap.days - 1]
-        if len(inside) > cap.contacts and any(contact.planned for contact in inside):
+        at_fault = any(contact.planned and not (cap.flags and contact.ignores) for contact in inside)
+        if len(inside) > cap.contacts and at_fault:
             return True
     return False
+
+
+def caps_of(world: World, customer: str) -> tuple[Cap, ...]:
+    """The plan's caps and the customer's own, which holds in every `period.days` consecutive days."""
+    if customer not in world.max_contacts:
+        return world.caps
+    most = world.max_contacts[customer]
+    return (*world.caps, Cap("customers.max_contacts", most, world.days, None, None, None))
 
 
 def pairs(contacts: Sequence[Counted]) -> Iterator[tuple[Counted, Counted, int]]:
@@ -117,7 +139,7 @@ def series_breaches(world: World, customer: str, stream: Stream) -> list[str]:
         return []
     policy = world.plan.get("policy", {})
     contacts = counted(world, customer, stream)
-    found = [cap.path for cap in world.caps if breaks_cap(cap, contacts)]
+    found = [cap.path for cap in caps_of(world, customer) if breaks_cap(cap, contacts)]
     days = [contact.day for contact in stream]
     if len(set(days)) < len(days):
         found.append("one planned contact a day")
@@ -153,30 +175,3 @@ def stream_breaches(world: World, customer: str, stream: Stream) -> list[str]:
 def stream_is_valid(world: World, customer: str, stream: Stream) -> bool:
     """Does the customer's planned stream keep every per-customer rule?"""
     return not stream_breaches(world, customer, stream)
-
-
-def response_rate(world: World, customer: str, contact: Contact, stream: Stream) -> float:
-    """Rate × keep^k, k = the customer's contacts with 1 ≤ Δ ≤ fatigue.days before; an unknown rate is 0."""
-    fatigue = world.plan.get("fatigue", {})
-    rate = world.rates.get((world.segments[customer], contact.campaign, contact.channel), 0.0)
-    before = [contact.day - other.day for other in counted(world, customer, stream)]
-    k = sum(1 for apart in before if 1 <= apart <= fatigue.get("days", 28))
-    return rate * float(fatigue.get("keep", 1.0)) ** k
-
-
-def contact_value(world: World, customer: str, contact: Contact, stream: Stream) -> float:
-    """Rate × keep^k × margin_per_response + value_per_contact − unit_cost − cost_per_contact."""
-    campaign = world.plan["campaigns"][contact.campaign]
-    margin = response_rate(world, customer, contact, stream) * campaign.get("margin_per_response", 0)
-    cost = contact_cost(world.plan, contact.channel, contact.campaign)
-    return float(margin + campaign.get("value_per_contact", 0) - cost)
-
-
-def stream_value(world: World, customer: str, stream: Stream) -> float:
-    """Expected margin of the planned contacts, fatigue by history and commitments included."""
-    return sum(contact_value(world, customer, contact, stream) for contact in stream)
-
-
-def stream_cost(world: World, stream: Stream) -> float:
-    """What the planned contacts cost: unit cost and cost per contact of each."""
-    return sum(contact_cost(world.plan, contact.channel, contact.campaign) for contact in stream)

@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import Any
 
-import pandas as pd
-
-from .contract_rules import Stream
-from .world import Contact, Facts, World, contact_cost, day_number
-
-
-@dataclass(frozen=True)
-class Limit:
-    """`lower` ≤ use ≤ `upper`, commitments already taken off.
-
-    Use is the sum of `weight` over planned contacts or, with `once`, over customers (a customer counts
-    with its heaviest contact), of those whose segment is in `segments` (None: all).
-    """
-
-    path: str
-    weight: Callable[[Contact], float]
-    lower: float = -inf
-    upper: float = inf
-    once: bool = False
-    segments: frozenset[str] | None = None
-
-    def use(self, segment: str, stream: Stream) -> float:
-        """What one customer's stream uses of the limit."""
-        if not stream or (self.segments is not None and segment not in self.segments):
-            return 0.0
-        weights = [self.weight(contact) for contact in stream]
-        return max(weights) if self.once else sum(weights)
-
-
-def stretches(per: str, days: int) -> Iterator[tuple[str, int, int]]:
-    """Name, first and last day of each stretch; the last week may be shorter."""
-    length = {"day": 1, "week": 7, "period": days}[per]
-    for number, first in enumerate(range(0, days, length), start=1):
-        yield f" {per} {number}" if per != "period" else "", first, min(first + length, days) - 1
-
-
-def start_of(world: World) -> pd.Timestamp:
-    return pd.Timestamp(str(world.plan["period"]["start"]))
-
-
-def all_existing(world: World) -> Iterator[tuple[Contact, Facts]]:
-    for contacts in world.existing.values():
-        yield from contacts.items()
-
-
-def campaign_begin(world: World, campaign: str) -> int:
-    """The campaign's `from` as a day, which may lie before the period."""
-    row = world.plan["campaigns"][campaign]
-    return day_number(row["from"], start_of(world)) if "from" in row else 0
+from .existing import all_existing, campaign_begin, contacts_had, needs_choice, start_of
+from .limit import Limit, stretches
+from .values import contact_return, setup_cost
+from .world import Contact, World, contact_cost, day_number
 
 
 def budget_limits(world: World) -> Iterator[Limit]:
-    """Budgets by stretch; a campaign's own budget for the period counts its contacts since its `from`."""
+    """Budgets by stretch; a campaign's own budget for the period counts its contacts since its `from`.
+
+    Setup costs count in the whole plan's budget for the period alone.
+    """
     for i, row in enumerate(world.plan.get("budget", [])):
         unit, campaign = row.get("business_unit"), row.get("campaign")
         for name, first, last in stretches(row["per"], world.days):
@@ -87,7 +44,21 @@ def budget_limits(world: World) -> Iterator[Limit]:
                 )
                 return contact_cost(world.plan, contact.channel, contact.campaign) if counts else 0.0
 
-            yield Limit(f"budget[{i}]{name}", weight, upper=max(0.0, row["amount"] - spent))
+            whole = row["per"] == "period" and unit is None and campaign is None
+            yield Limit(
+                f"budget[{i}]{name}",
+                weight,
+                upper=max(0.0, row["amount"] - spent),
+                by_campaign=setups(world) if whole else {},
+                if_used=str(campaign) if own and needs_choice(world, campaign) else None,
+                soft=row.get("soft"),
+            )
+
+
+def setups(world: World, times: float = 1.0) -> dict[str, float]:
+    """The setup cost of each campaign that has one to pay, so many times."""
+    costs = {name: setup_cost(world, name) for name in world.plan["campaigns"]}
+    return {name: times * cost for name, cost in costs.items() if cost}
 
 
 def on_days(row: Mapping[Any, Any], world: World) -> set[int] | None:
@@ -125,46 +96,102 @@ def capacity_limits(world: World) -> Iterator[Limit]:
 
                 used = sum(weight(contact) for contact, _ in all_existing(world))
                 path = f"channels.{name}.capacity[{i}]{suffix}"
-                yield Limit(path, weight, upper=max(0.0, row[unit] - used))
+                yield Limit(path, weight, upper=max(0.0, row[unit] - used), soft=row.get("soft"))
 
 
 def campaign_limits(world: World) -> Iterator[Limit]:
     """Fewest and most contacts of a campaign, counting those since its `from` in history and commitments."""
     for name, campaign in world.plan["campaigns"].items():
         limits = campaign.get("contacts", {})
-        begin = campaign_begin(world, name)
-        had = sum(
-            1 for contact, _ in all_existing(world) if contact.campaign == name and contact.day >= begin
-        )
+        path, had, soft = f"campaigns.{name}.contacts", contacts_had(world, name), limits.get("soft")
 
         def weight(contact: Contact, name: str = name) -> float:
             return 1.0 if contact.campaign == name else 0.0
 
         if limits.get("min") is not None:
-            yield Limit(f"campaigns.{name}.contacts.min", weight, lower=limits["min"] - had)
+            yield Limit(f"{path}.min", weight, lower=limits["min"] - had, soft=soft)
         if limits.get("max") is not None:
-            yield Limit(f"campaigns.{name}.contacts.max", weight, upper=max(0, limits["max"] - had))
+            yield Limit(f"{path}.max", weight, upper=max(0, limits["max"] - had), soft=soft)
+        if limits.get("min_if_used") is not None:
+            lower = limits["min_if_used"] - had
+            # With contacts already it is in use, and its minimum a must.
+            yield Limit(f"{path}.min_if_used", weight, lower=lower, if_used=None if had else name, soft=soft)
+
+
+def segments_of(row: Mapping[str, Any]) -> frozenset[str] | None:
+    return frozenset(map(str, row["segments"])) if row.get("segments") is not None else None
+
+
+def is_kind(world: World, row: Mapping[str, Any], contact: Contact) -> bool:
+    """Is the contact of the channel, campaign, type and business unit that the row names?"""
+    campaign = world.plan["campaigns"][contact.campaign]
+    kind = {
+        "channel": contact.channel,
+        "campaign": contact.campaign,
+        "type": campaign["type"],
+        "business_unit": campaign.get("business_unit"),
+    }
+    return all(row[key] == kind[key] for key in kind if row.get(key) is not None)
 
 
 def reach_limits(world: World) -> Iterator[Limit]:
     """Customers with a planned contact of the kind, as a share of all in those segments or as a number."""
     for i, row in enumerate(world.plan.get("reach", [])):
-        segments = frozenset(map(str, row["segments"])) if "segments" in row else None
+        segments = segments_of(row)
         size = sum(1 for c in world.customers if segments is None or world.segments[c] in segments)
 
         def weight(contact: Contact, row: Mapping[str, Any] = row) -> float:
-            campaign = world.plan["campaigns"][contact.campaign]
-            kind = {
-                "channel": contact.channel,
-                "campaign": contact.campaign,
-                "type": campaign["type"],
-                "business_unit": campaign.get("business_unit"),
-            }
-            return 1.0 if all(row[key] == kind[key] for key in kind if key in row) else 0.0
+            return 1.0 if is_kind(world, row, contact) else 0.0
 
         # Rounded, for 0.1 × 30 is a little more than 3.
         lower = round(row["share"] * size, 9) if "share" in row else row["customers"]
-        yield Limit(f"reach[{i}]", weight, lower=lower, once=True, segments=segments)
+        yield Limit(f"reach[{i}]", weight, lower=lower, once=True, segments=segments, soft=row.get("soft"))
+
+
+def volume_limits(world: World) -> Iterator[Limit]:
+    """Planned contacts of the kind in the segments named, as a number or as a share of all planned there."""
+    for i, row in enumerate(world.plan.get("volume", [])):
+        for bound in ("min", "max", "min_share", "max_share"):
+            if row.get(bound) is None:
+                continue
+            share = float(row[bound]) if bound.endswith("share") else 0.0
+            side = 0.0 if bound.endswith("share") else float(row[bound])
+
+            def weight(contact: Contact, row: Mapping[str, Any] = row, share: float = share) -> float:
+                return (1.0 if is_kind(world, row, contact) else 0.0) - share
+
+            yield Limit(
+                f"volume[{i}].{bound}",
+                weight,
+                lower=side if bound.startswith("min") else -inf,
+                upper=side if bound.startswith("max") else inf,
+                segments=segments_of(row),
+                soft=row.get("soft"),
+            )
+
+
+def return_limits(world: World) -> Iterator[Limit]:
+    """Planned contacts must return (1 + min) times what they and the campaigns in use cost."""
+    row = world.plan.get("return_on_cost")
+    if row is None:
+        return
+    times = 1.0 + float(row["min"])
+
+    def surplus(customer: str, stream: tuple[Contact, ...]) -> float:
+        return sum(
+            contact_return(world, customer, contact, stream)
+            - times * contact_cost(world.plan, contact.channel, contact.campaign)
+            for contact in stream
+        )
+
+    yield Limit(
+        "return_on_cost.min",
+        lambda contact: 0.0,
+        lower=0.0,
+        by_customer=surplus,
+        by_campaign=setups(world, -times),
+        soft=row.get("soft"),
+    )
 
 
 def limits_of(world: World) -> list[Limit]:
@@ -173,6 +200,8 @@ def limits_of(world: World) -> list[Limit]:
         budget_limits(world),
         capacity_limits(world),
         campaign_limits(world),
+        volume_limits(world),
         reach_limits(world),
+        return_limits(world),
     )
     return [limit for kind in kinds for limit in kind]

@@ -8,20 +8,26 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
+from .random_draws import decimal, maybe, some
+from .random_features import UNITS, add_features, add_max_contacts
 from .random_tables import draw_tables
 from .world import TYPES, WEEKDAYS
 
 Draw = Any
 AUDIENCES = ("x > 3", "region == 'north'", "x <= 6 and region == 'south'", "x > 7 or region == 'north'")
-UNITS = ("retail", "bank")
 ALL_CHANNELS = ("email", "sms", "phone")
 ALL_CAMPAIGNS = ("sale", "news", "call_back", "survey")
 REASONS = ("complaint", "debt", "quiet")
 
 
 @st.composite
-def small_workspaces(draw: Draw) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """A plan as its YAML mapping, and its tables: 2 to 8 customers, few enough streams to list them all."""
+def small_workspaces(
+    draw: Draw, everything: bool = False, goal: str | None = None
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """A plan as its YAML mapping, and its tables: 2 to 8 customers, few enough streams to list them all.
+
+    With `everything` plans also have what `random_features` draws, and `goal` or one at random.
+    """
     start = date(2026, 11, 30) + timedelta(days=draw(st.integers(0, 6)))
     days = draw(st.integers(5, 12))
     labels = draw(st.sampled_from([["A", "B", "C"], [1, 2, 3]]))[: draw(st.integers(1, 3))]
@@ -48,24 +54,12 @@ def small_workspaces(draw: Draw) -> tuple[dict[str, Any], dict[str, pd.DataFrame
         plan["reach"] = draw_reach(draw, labels, list(plan["channels"]))
     if maybe(draw, 0.3):
         plan["hold_out"] = draw_hold_out(draw)
-    return plan, draw_tables(draw, plan, labels)
-
-
-def maybe(draw: Draw, share: float) -> bool:
-    """True in about that share of the draws; shrinks to False."""
-    return bool(draw(st.integers(1, 100)) > 100 * (1 - share))
-
-
-def decimal(draw: Draw, low: int, high: int) -> float:
-    """A number of hundredths."""
-    return float(draw(st.integers(low, high)) / 100)
-
-
-def some(draw: Draw, items: list[Any], fewest: int = 1, most: int | None = None) -> list[Any]:
-    """Some of the items, in their order."""
-    size = draw(st.integers(fewest, min(most or len(items), len(items))))
-    taken = draw(st.permutations(items))[:size]
-    return [item for item in items if item in taken]
+    if everything:
+        add_features(draw, plan, labels, goal)
+    tables = draw_tables(draw, plan, labels)
+    if everything:
+        add_max_contacts(draw, tables["customers"])
+    return plan, tables
 
 
 def draw_send_days(draw: Draw, start: date, days: int) -> list[str]:

@@ -38,12 +38,13 @@ def ids(frame: pd.DataFrame) -> list[str]:
 def read_caps(plan: Mapping[str, Any]) -> tuple[Cap, ...]:
     """All caps per customer: the policy's, each channel's, each campaign's (default 1 in 28 days)."""
 
-    def cap(path: str, row: Mapping[str, Any], **own: str) -> Cap:
+    def cap(path: str, row: Mapping[str, Any], flags: bool = True, **own: str) -> Cap:
         def named(key: str) -> frozenset[str] | None:
             listed = row.get(key)
             return frozenset([own[key]]) if key in own else None if listed is None else frozenset(listed)
 
-        return Cap(path, row["contacts"], row["days"], named("types"), named("channels"), named("campaigns"))
+        types, channels, campaigns = (named(key) for key in ("types", "channels", "campaigns"))
+        return Cap(path, row["contacts"], row["days"], types, channels, campaigns, flags)
 
     rows = [
         cap(f"policy.max_per_customer[{i}]", row)
@@ -54,7 +55,7 @@ def read_caps(plan: Mapping[str, Any]) -> tuple[Cap, ...]:
             rows.append(cap(f"channels.{name}.max_per_customer[{i}]", row, channels=name))
     for name, campaign in plan["campaigns"].items():
         for i, row in enumerate(campaign.get("max_per_customer", [{"contacts": 1, "days": 28}])):
-            rows.append(cap(f"campaigns.{name}.max_per_customer[{i}]", row, campaigns=name))
+            rows.append(cap(f"campaigns.{name}.max_per_customer[{i}]", row, flags=False, campaigns=name))
     return tuple(rows)
 
 
@@ -202,5 +203,10 @@ def read_world(
             name: frozenset(ids(customers.query(row["audience"], engine="python")))
             for name, row in campaigns.items()
             if "audience" in row
+        },
+        max_contacts={
+            customer: int(most)
+            for customer, most in zip(ids(customers), column(customers, "max_contacts"), strict=True)
+            if most is not None
         },
     )

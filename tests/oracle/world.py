@@ -47,7 +47,10 @@ class Facts(NamedTuple):
 
 
 class Cap(NamedTuple):
-    """At most `contacts` of those named in any `days` consecutive days; None names all."""
+    """At most `contacts` of those named in any `days` consecutive days; None names all.
+
+    `flags` says that campaigns may be left out of it or ignore it: so it is with policy and channel caps.
+    """
 
     path: str
     contacts: int
@@ -55,6 +58,7 @@ class Cap(NamedTuple):
     types: frozenset[str] | None
     channels: frozenset[str] | None
     campaigns: frozenset[str] | None
+    flags: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class World:
     restrictions: dict[str, list[tuple[float, float, frozenset[str]]]]
     held_out: frozenset[str]
     audiences: dict[str, frozenset[str]]
+    max_contacts: dict[str, int]
 
 
 def text(value: object) -> str:
