@@ -1,4 +1,4 @@
-"""The command line: `contactplan init`, `check`, `run`.
+"""The command line: `contactplan init`, `check`, `run`, `explain`.
 
 Exit codes: 0 done; 1 the plan's limits cannot all hold; 2 bad input or a call that cannot be served
 (another run under way); 3 the machine or the program failed (a full disk, a bug). Modules that load the
@@ -116,6 +116,28 @@ def run(
             result, folder = _run_and_store(loaded, replace, refit_segments)
         screen.show_warnings(result.warnings)
         screen.show_closing(result.summary, result.limits, loaded.currency, folder / "report.html")
+
+
+@app.command()
+def explain(
+    plan: PlanPath,
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+) -> None:
+    """Tell what a finished run means for one customer.
+
+    Segment, cell and stream, and for every campaign not received the reason. Nothing is written.
+    """
+    with _expected_errors():
+        from optimizer import screen  # noqa: PLC0415
+        from optimizer.explain import explain as explain_customer  # noqa: PLC0415
+        from optimizer.plan_file import load_plan  # noqa: PLC0415
+        from optimizer.run_folder import recover  # noqa: PLC0415
+
+        loaded = load_plan(plan)
+        recover(loaded.folder / "runs")
+        explanation = explain_customer(loaded, customer)
+        screen.show_warnings(explanation.warnings)
+        screen.show_explanation(explanation, loaded.currency)
 
 
 def _run_and_store(plan: Plan, replace: bool, refit_segments: bool) -> tuple[Result, Path]:

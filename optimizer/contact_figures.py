@@ -45,12 +45,14 @@ def contact_figures(
 class Objective:
     """What a contact brings: gain[g, i] times its fatigue factor, less charge[g, i], in segment g.
 
-    A customer with any contact brings `reached` once; `pays_setup` tells whether setup costs are taken
-    off. `stay` is paid for every provisional contact of an earlier run that is planned again.
+    `cost[i]` is money: of equal plans the cheaper one is better. A customer with any contact brings
+    `reached` once; `pays_setup` tells whether setup costs are taken off. `stay` is paid for every
+    provisional contact of an earlier run that is planned again.
     """
 
     gain: NDArray[np.float64]
     charge: NDArray[np.float64]
+    cost: NDArray[np.float64]
     reached: float = 0.0
     pays_setup: bool = True
     stay: float = 0.0
@@ -58,15 +60,15 @@ class Objective:
 
 def objective_of(plan: Plan, figures: ContactFigures) -> Objective:
     """The plan's objective (contract, "Value")."""
-    nothing, stay = np.zeros_like(figures.rate), plan.period.keep_provisional
+    nothing, cost, stay = np.zeros_like(figures.rate), figures.cost, plan.period.keep_provisional
     match plan.objective.goal:
         case "expected_margin":
-            charge = nothing + figures.cost - figures.value
-            return Objective(figures.rate * figures.margin, charge, stay=stay)
+            charge = nothing + cost - figures.value
+            return Objective(figures.rate * figures.margin, charge, cost, stay=stay)
         case "expected_revenue":
-            return Objective(figures.rate * figures.revenue, nothing, pays_setup=False, stay=stay)
+            return Objective(figures.rate * figures.revenue, nothing, cost, pays_setup=False, stay=stay)
         case "expected_responses":
-            return Objective(figures.rate, nothing, pays_setup=False, stay=stay)
+            return Objective(figures.rate, nothing, cost, pays_setup=False, stay=stay)
         case "reach":
-            return Objective(nothing, nothing, reached=1.0, pays_setup=False, stay=stay)
-    return Objective(nothing, nothing + figures.cost, stay=stay)
+            return Objective(nothing, nothing, cost, reached=1.0, pays_setup=False, stay=stay)
+    return Objective(nothing, nothing + cost, cost, stay=stay)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class Generation:
         centre: NDArray[np.float64] | None = None,
         rows: Rows | None = None,
     ) -> None:
-        self._pricing, self._tolerance, self._progress = pricing, tolerance, progress
+        self.pricing, self._tolerance, self._progress = pricing, tolerance, progress
         self._live, self._customers, self._centre = live, customers, centre
         few = centre is None and not pricing.switches
         self._block = share_rows(pricing, self._live, min(max_cells, MOST_ROWS) if few else max_cells)
@@ -117,8 +117,9 @@ class Generation:
         self._must = np.isinf(self._rows.soft)
         self._most = self._most_contacts()
         self._low, self._high = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
-        weights = np.where(self._rows.at_least | self._rows.switched.any(axis=1), 1.0, np.inf)
-        self._master = Master(self._sizes, self._rows, self._most, weights)
+        # What sending nothing keeps, no plan has to miss.
+        self._weights = np.where(self._rows.at_least | self._rows.switched.any(axis=1), 1.0, np.inf)
+        self._master = Master(self._sizes, self._rows, self._most, self._weights)
         self._columns = _Columns()
         self.popular: NDArray[np.float64] = np.zeros(1)
         self._bound = np.inf
@@ -127,8 +128,8 @@ class Generation:
 
     def _most_contacts(self) -> NDArray[np.float64]:
         """By block and switch: the most contacts that any of its customers may have."""
-        most = np.zeros((len(self._sizes), len(self._pricing.switches)))
-        np.maximum.at(most, self._block, self._pricing.most_contacts(self._live))
+        most = np.zeros((len(self._sizes), len(self.pricing.switches)))
+        np.maximum.at(most, self._block, self.pricing.most_contacts(self._live))
         return most
 
     def run(
@@ -144,12 +145,38 @@ class Generation:
         if self._centre is not None and np.isinf(self._bound):
             self._open_at(self._centre)
         if self._may_be_short():
-            duals, bound = self._generate(shortage=True)
-            if self._short(bound):
-                raise Shortage(self._missing(), duals.limit)
+            self._refuse_shortage()
         duals, bound = self._generate(shortage=False)
         self._bound = np.inf
         return self._solution(duals, bound)
+
+    def _refuse_shortage(self) -> None:
+        duals, bound = self._generate(shortage=True, enough=True)
+        if self._short(bound):
+            raise Shortage(self._missing(), duals.limit)
+
+    def shortage(self, kept: NDArray[np.bool_]) -> Shortage | None:
+        """Whether the limits kept, and no others, cannot hold together, proved over all streams."""
+        self._relax(np.where(kept, self.pricing.rows.soft, 0.0), self._weights)
+        try:
+            self._refuse_shortage()
+        except Shortage as shortage:
+            return shortage
+        return None
+
+    def least_missed(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much each limit is missed where the sum of misses times weights is least.
+
+        Limits of infinite weight must hold: known streams must be able to (see shortage).
+        """
+        self._relax(self.pricing.rows.soft, weights)
+        self._generate(shortage=True, enough=False)
+        return self._missing()
+
+    def _relax(self, soft: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self._rows = replace(self._rows, soft=soft)
+        self._must = np.isinf(soft)
+        self._master.relax(self._rows, weights)
 
     def _may_be_short(self) -> bool:
         """Whether sending nothing might not do."""
@@ -165,7 +192,7 @@ class Generation:
     def _open_at(self, prices: NDArray[np.float64]) -> None:
         """Begins with every cell's best stream at the prices, and the bound that these prove."""
         link = np.zeros_like(self._most)
-        worth = self._pricing.worth(prices, self._tolls(link))
+        worth = self.pricing.worth(prices, self._tolls(link))
         value, stream = self._known(worth)
         hoped = abs(float(self._customers @ value) + self._beside(prices, link, shortage=False))
         every = np.arange(len(self._live))
@@ -176,7 +203,7 @@ class Generation:
     def _tolls(self, link: NDArray[np.float64]) -> Tolls:
         """What campaigns' use costs each cell: the links' prices, or too much where it is ruled out."""
         fee = np.vstack([link, np.zeros((1, link.shape[1]))])
-        row = np.full(len(self._pricing.cells), len(link), dtype=np.int64)
+        row = np.full(len(self.pricing.cells), len(link), dtype=np.int64)
         row[self._live] = self._block
         return Tolls(row, np.where(self._high == 0, SHUT, fee))
 
@@ -186,9 +213,10 @@ class Generation:
         use = (self._sizes[:, None] * self._most * link).sum(axis=0) - pays - prices @ self._rows.switched
         return float(prices @ self._rows.bound + np.maximum(self._low * use, self._high * use).sum())
 
-    def _generate(self, shortage: bool) -> tuple[Duals, float]:
+    def _generate(self, shortage: bool, enough: bool = False) -> tuple[Duals, float]:
         """Rounds until value and bound meet: known streams first, the search where these bring little.
 
+        With `enough` a bound that proves a shortage ends them.
         The search looks at a few cells while prices are rough, and at ever more as its streams bring
         less; only a search of all cells gives a bound.
         """
@@ -198,8 +226,8 @@ class Generation:
         labels, tolerance = FIRST_LABELS, FINEST if shortage else self._tolerance
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
-            if shortage and (duals.objective > -1e-9 or self._short(bound)):
-                return duals, duals.objective
+            if shortage and (duals.objective > -1e-9 or (enough and self._short(bound))):
+                return duals, max(bound, duals.objective) if enough else duals.objective
             slack = tolerance * max(1.0, abs(duals.objective))
             if bound - duals.objective <= slack:
                 break
@@ -207,7 +235,7 @@ class Generation:
             prices = duals.limit
             if self._centre is not None and pull > 0.0:
                 prices = (1 - pull) * prices + pull * self._centre
-            worth = self._pricing.worth(prices, self._tolls(duals.link), shortage)
+            worth = self.pricing.worth(prices, self._tolls(duals.link), shortage)
             value, stream = self._known(worth)
             open_gap = min(bound - duals.objective, abs(duals.objective))
             gain = self._gain(value, stream, prices, duals)
@@ -249,7 +277,7 @@ class Generation:
         All cells together may stay three tenths of `slack` below their bounds.
         """
         each = 0.3 * slack / float(self._customers.sum())
-        found, number, most = self._pricing.search(worth, self._live[some], value[some], each, labels)
+        found, number, most = self.pricing.search(worth, self._live[some], value[some], each, labels)
         value[some] = np.maximum(found, value[some])
         stream[some] = np.where(number >= 0, number, stream[some])
         self.effort.searches += 1
@@ -264,16 +292,16 @@ class Generation:
 
     def _known(self, worth: Worth) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The best known stream of each live cell: of the menu, and of those that searches found for it."""
-        value, stream = self._pricing.best_known(worth, self._live, self._menu())
+        value, stream = self.pricing.best_known(worth, self._live, self._menu())
         for own in self._found:
-            again = self._pricing.value(self._live, own, worth)
+            again = self.pricing.value(self._live, own, worth)
             better = again > value
             value[better], stream[better] = again[better], own[better]
         return value, stream
 
     def _menu(self) -> NDArray[np.int64]:
         """The streams tried on every cell: all while few, then the most used and the newest."""
-        count = len(self._pricing.book)
+        count = len(self.pricing.book)
         if count <= MOST_MENU:
             return np.arange(count)
         use = np.zeros(count)
@@ -294,7 +322,7 @@ class Generation:
         """
         worth = self._customers * value
         if prices is not duals.limit:
-            worth = worth + self._customers * (self._pricing.use(self._live, stream) @ (prices - duals.limit))
+            worth = worth + self._customers * (self.pricing.use(self._live, stream) @ (prices - duals.limit))
         return np.maximum(np.bincount(self._block, weights=worth) - self._sizes * duals.block, 0.0)
 
     def _add(self, stream: NDArray[np.int64], gain: NDArray[np.float64]) -> None:
@@ -303,29 +331,29 @@ class Generation:
         if not len(chosen):
             return
         share = self._customers / self._sizes[self._block]
-        worth, use = self._pricing.value(self._live, stream), self._pricing.use(self._live, stream)
+        worth, use = self.pricing.value(self._live, stream), self.pricing.use(self._live, stream)
         spread = sparse.csr_array(
             (share, (self._block, np.arange(len(self._live)))), shape=(len(self._sizes), len(self._live))
         )
-        contacts = spread @ self._pricing.contacts(stream)
+        contacts = spread @ self.pricing.contacts(stream)
         self._master.add(chosen, (spread @ worth)[chosen], (spread @ use).tocsr()[chosen], contacts[chosen])
         for block in chosen.tolist():
             self._columns.block.append(block)
             self._columns.streams.append(stream[self._members[block]])
         self.effort.columns += len(chosen)
-        count = len(self._pricing.book)
+        count = len(self.pricing.book)
         used = np.bincount(stream, weights=self._customers, minlength=count).astype(np.float64)
         self.popular = used + np.pad(0.5 * self.popular, (0, count - len(self.popular)))
 
     def _report(self, value: float, bound: float, shortage: bool) -> None:
         gap = "" if np.isinf(bound) else f", gap {100 * (bound - value) / max(abs(bound), 1e-9):.3f} %"
         what = "minimums" if shortage else "value"
-        self._progress(f"{what}: round {self.effort.rounds}{gap}, {len(self._pricing.book):,} streams")
+        self._progress(f"{what}: round {self.effort.rounds}{gap}, {len(self.pricing.book):,} streams")
 
     def _missing(self) -> NDArray[np.float64]:
         """By how much each limit is missed at the least total shortage."""
         cell, stream, amount = self._pairs()
-        missed = self._rows.missed(self._pricing.use(cell, stream).T @ amount, self._master.used())
+        missed = self._rows.missed(self.pricing.use(cell, stream).T @ amount, self._master.used())
         return np.where(self._must, missed, 0.0)
 
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

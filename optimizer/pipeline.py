@@ -14,6 +14,7 @@ from models.response import Rates
 from optimizer import outcome
 from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.conflict import CannotHold
+from optimizer.conflict_finder import ConflictFinder
 from optimizer.generation import Shortage
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty, with_earlier_run
@@ -115,12 +116,14 @@ def run(
 
 
 def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
+    pricing = problem.pricing()
     try:
-        return solve(problem.pricing(), plan.max_cells, clock.detail)
-    except Shortage as shortage:
-        raise CannotHold.of(shortage, problem.limits) from None
-    except OnlyWholeNumbers:
-        raise CannotHold.in_whole_numbers(problem.limits) from None
+        return solve(pricing, plan.max_cells, clock.detail)
+    except (Shortage, OnlyWholeNumbers) as failure:
+        finder = ConflictFinder(problem, pricing.book, plan.max_cells, clock.detail)
+        if isinstance(failure, Shortage):
+            raise CannotHold(plan, finder.of_shortage(failure)) from None
+        raise CannotHold(plan, finder.of_whole_numbers(failure.proved)) from None
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:

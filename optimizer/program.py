@@ -149,6 +149,11 @@ class Master:
             np.maximum(link, 0.0),
         )
 
+    def relax(self, rows: Rows, weights: NDArray[np.float64]) -> None:
+        """Changes what missing the limits costs: their `soft` penalties, and the weights of a shortage."""
+        self._rows, self._weights = rows, weights
+        self._penalise(self._shortage)
+
     def ceiling(self, shortage: bool) -> NDArray[np.float64]:
         """The most that a unit of each limit can be worth: what missing it costs."""
         return np.where(np.isfinite(self._rows.soft), 0.0, self._weights) if shortage else self._rows.soft

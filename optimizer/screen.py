@@ -24,6 +24,8 @@ from optimizer.faults import Fault
 if TYPE_CHECKING:
     import pandas as pd
 
+    from optimizer.explain import Explanation, PlannedContact
+
 WIDE = 100  # columns from which a table of faults reads better than a list
 PRICES_SHOWN = 5
 SECONDS_BETWEEN_LINES = 5.0
@@ -100,6 +102,36 @@ def show_closing(summary: Mapping[str, Any], limits: pd.DataFrame, currency: str
     console.print()
     console.print(Text(printable(f"Report: {report}")), soft_wrap=True)
     console.print(Text(f"Open it in a browser: {report.absolute().as_uri()}"), soft_wrap=True)
+
+
+def show_explanation(explanation: Explanation, currency: str) -> None:
+    """One customer: segment, cell, stream with its contacts, and why not the other campaigns."""
+    console = output()
+    about = _table(Column("customer"), Column(printable(explanation.customer_id), overflow="fold"))
+    for name, words in explanation.facts:
+        about.add_row(name, Text(printable(words)))
+    console.print(about)
+    for title, contacts in (("stream", explanation.contacts), ("control stream", explanation.control)):
+        if contacts:
+            console.print()
+            console.print(_contact_table(title, contacts, currency))
+    if explanation.not_received:
+        reasons = _table(Column("not received", overflow="fold"), Column("because", overflow="fold"))
+        for reason in explanation.not_received:
+            words = "\n".join(printable(line) for line in (reason.words, *reason.others))
+            reasons.add_row(Text(printable(reason.campaign)), Text(words))
+        console.print()
+        console.print(reasons)
+
+
+def _contact_table(title: str, contacts: Iterable[PlannedContact], currency: str) -> Table:
+    worth = Column(f"value, {printable(currency)}", justify="right")
+    table = _table(Column(title), Column("campaign"), Column("channel"), Column(""), worth)
+    for contact in contacts:
+        settled = "final" if contact.final else "provisional"
+        words = (contact.contact_on.isoformat(), contact.campaign, contact.channel, settled)
+        table.add_row(*(Text(printable(word)) for word in words), number(contact.value))
+    return table
 
 
 _RIGHT = tuple(Column(name, justify="right") for name in ("bound", "used", "price"))

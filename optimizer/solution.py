@@ -10,6 +10,7 @@ import numpy as np
 from optimizer.branching import decide
 from optimizer.generation import LinearPlan, generation_of
 from optimizer.streams import Pricing
+from optimizer.ties import cheapest_of_equals
 from optimizer.whole_numbers import WholePlan
 
 # How near the program's value must come to its bound, by the most cells for which it may take the time.
@@ -42,7 +43,9 @@ def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> 
     """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
     generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
     decided = decide(pricing, generation)
-    return Solution(decided.linear, decided.whole, pricing, decided.root_bound, decided.nodes)
+    progress("the cheapest of equals")
+    whole = cheapest_of_equals(pricing, decided.linear, decided.whole)
+    return Solution(decided.linear, whole, pricing, decided.root_bound, decided.nodes)
 
 
 def tolerance_of(pricing: Pricing) -> float:

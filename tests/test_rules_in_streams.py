@@ -142,7 +142,8 @@ def found(timetable: Timetable, rules: ContactRules, customers: Sequence[Custome
         timetable.sendable[None], leeway, pd.DataFrame(),
     )  # fmt: skip
     gain = np.ones((1, len(timetable.options)))
-    pricing = Pricing(timetable, rules, graph, cells, (), (), Objective(gain, 0.0 * gain))
+    objective = Objective(gain, charge=0.0 * gain, cost=0.0 * gain[0])
+    pricing = Pricing(timetable, rules, graph, cells, (), (), objective)
     worth = pricing.worth(np.zeros(0))
     streams = []
     for cell in range(count):
@@ -185,6 +186,16 @@ def test_an_ignoring_campaign_fills_stretches_that_others_may_not_stand_in() -> 
         word for word in ALL if "." in word and ("." in word[:2] or word[:2] == "bb")
     } | {"bbb"}
     assert streams_of({**cap, "contacts": 0}) == {word for word in ALL if "a" not in word}
+
+
+def test_commitments_ahead_crowd_the_stretches_that_reach_them() -> None:
+    ahead = EarlierContact(3, "a", "email", None)
+    cap = {"contacts": 2, "days": 3}
+    # Of the days 1, 2 and 3 two may be used, and of the days 0, 1 and 2.
+    fits = {word for word in ALL if "." in word[1:] and "." in word}
+    assert streams_of(cap, ahead) == fits
+    assert streams_of({**cap, "ignoring": ("b",)}, ahead) == fits | {"bbb", ".bb"}
+    assert streams_of({}, ahead, limit=2) == streams_of({}, limit=1)
 
 
 def test_an_uncounted_campaign_is_not_there_for_the_cap() -> None:
