@@ -18,6 +18,14 @@ from optimizer.timetable import Timetable
 
 
 @dataclass(frozen=True)
+class Provisional:
+    """What an earlier run had planned: planned[number[cell], t] is the option of send day t, or -1."""
+
+    number: NDArray[np.int64]
+    planned: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
 class Cells:
     """C cells over the timetable's send days (T) and options (I).
 
@@ -26,6 +34,7 @@ class Cells:
     earlier contacts leaves open. A cell may be empty (customers 0): it is the twin of held-out
     customers, priced but not planned. `segment_size` counts all customers of each of `segments`.
     `keys` holds the customer keys with their `cell` and, for held-out ones, their `twin` (else -1).
+    `provisional` is None where nothing is paid for keeping what an earlier run had planned.
     """
 
     segments: tuple[str, ...]
@@ -37,6 +46,7 @@ class Cells:
     allowed: NDArray[np.bool_]
     leeway: Leeway
     keys: pd.DataFrame
+    provisional: Provisional | None = None
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -66,8 +76,9 @@ def make_cells(
     fitting = patterns.number(counted, held)
     free = patterns.number(counted[held], np.zeros(int(held.sum()), dtype=bool))
 
-    triple = np.column_stack([number, fitting, profile_of[profile]])
-    twins = np.column_stack([number[held], free, profile_of[profile[held]]])
+    kept, plans = _factorised(counted[["provisional"]])
+    triple = np.column_stack([number, fitting, profile_of[profile], kept])
+    twins = np.column_stack([number[held], free, profile_of[profile[held]], kept[held]])
     distinct, cell = np.unique(np.vstack([triple, twins]), axis=0, return_inverse=True)
     cell = cell.reshape(-1)
     twin = np.full(len(counted), -1, dtype=np.int64)
@@ -85,7 +96,20 @@ def make_cells(
         patterns.allowed(),
         leeway,
         counted.assign(cell=cell[: len(counted)], twin=twin),
+        _provisional(distinct[:, 3], plans.provisional, timetable),
     )
+
+
+def _provisional(number: NDArray[np.int64], lists: pd.Series, timetable: Timetable) -> Provisional | None:
+    """Reads the lists of provisional contacts; None where all are empty."""
+    if not lists.any():
+        return None
+    days, options = timetable.sendable.shape
+    planned = np.full((len(lists), days), -1, dtype=np.int32)
+    for n, codes in enumerate(lists_of(lists)):
+        for code in codes:
+            planned[n, code // options] = code % options
+    return Provisional(number, planned)
 
 
 def segment_order(label: object) -> tuple[int, int, str]:

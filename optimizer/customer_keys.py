@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from optimizer.audience import compile_audience
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
+from optimizer.earlier_run import provisional_lists
 from optimizer.frames import frame_of, table_of
 from optimizer.own_limits import own_limit
 from optimizer.plan_file import HoldOut, Plan
@@ -28,7 +29,10 @@ from optimizer.rules import ContactRules
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
-KEY = ["segment", "held_out", "audiences", "permissions", "restrictions", "earlier", "max_contacts"]
+KEY = [
+    "segment", "held_out", "audiences", "permissions", "restrictions", "earlier", "max_contacts",
+    "provisional",
+]  # fmt: skip
 NONE = ""
 
 
@@ -88,7 +92,11 @@ def customer_keys(
         ("permissions", permission_lists),
         ("restrictions", restriction_lists),
         ("earlier", earlier_lists),
+        ("provisional", provisional_lists(plan, tables, timetable)),
     ):
+        if lists is None:
+            keys = keys.mutate(ibis.literal(NONE).name(name))
+            continue
         keys = keys.left_join(lists, "customer_id").drop("customer_id_right")
         keys = keys.mutate(codes=keys.codes.fill_null(NONE)).rename({name: "codes"})
     limit = own_limit(keys.max_contacts, keys.earlier, timetable, rules)

@@ -13,10 +13,10 @@ import pandas as pd
 
 from models.response import Rates
 from optimizer.committed import committed_contacts
+from optimizer.earlier_run import with_earlier_run
 from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
-from optimizer.problem import with_earlier_run
 from optimizer.result import FORMULA_STARTS
 from optimizer.run_folder import newest_earlier_run, run_folder
 from optimizer.segmenting import Segments
@@ -63,7 +63,7 @@ def read_customers_run(plan: Plan, customer_id: str) -> CustomersRun:
         raise BadInput([_no_run(folder)])
     every = open_tables(plan)
     tables = every.as_of(plan.period.start)
-    tables = with_earlier_run(tables, newest_earlier_run(plan.folder, plan.period.start))
+    tables = with_earlier_run(plan, tables, newest_earlier_run(plan.folder, plan.period.start))
     committed = committed_contacts(plan, tables)
     tables = _of_customer(tables, customer_id)
     own = _rows(tables, folder / "assignments.parquet", customer_id)

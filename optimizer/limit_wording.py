@@ -91,22 +91,42 @@ def _row(row: Mapping[Hashable, Any], plan: Plan) -> LimitWords:
         fill=_fill(bound, used),
         minimum=minimum,
         binding=binding,
-        price=_price(price, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan),
+        price=_price(
+            price, bound, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan
+        ),
     )
 
 
-def _price(price: float, low: float, high: float, unit: str, plan: Plan) -> str:
-    """The price is the change of the plan's value when the bound grows by one unit."""
+def _price(price: float, bound: float, low: float, high: float, unit: str, plan: Plan) -> str:
+    """What one unit more changes: the price where it holds beyond the bound, else the price at most."""
     if math.isnan(price):
         return "no price"
     if abs(price) <= _NEGLIGIBLE:
         return "nothing to gain: it does not bind"
     one = f"one {unit} more" if unit != plan.currency else f"{unit} 1 more"
-    effect = "adds" if price > 0 else "costs"
-    text = f"{one} {effect} {money(abs(price), plan.currency)}"
+    verb, worth = ("brings" if price > 0 else "costs"), in_goal(abs(price), plan)
     if math.isnan(low) or math.isnan(high):
-        return text
-    return f"{text} (for a bound from {number(low)} to {number(high)})"
+        return f"{one} {verb} {worth}"
+    down = f"down to {number(low, _places(low))}"
+    if high <= bound + _NEGLIGIBLE * max(1.0, abs(bound)):
+        least = "at most" if price > 0 else "at least"
+        return f"{one} {verb} {least} {worth} (as much for each one less, {down})"
+    up = f"up to {number(high, _places(high))}" if math.isfinite(high) else "however many more"
+    return f"{one} {verb} {worth}, {up} (and {down})"
+
+
+def in_goal(value: float, plan: Plan) -> str:
+    """A figure in the objective's unit: money, responses or customers."""
+    match plan.objective.goal:
+        case "expected_responses":
+            return f"{number(value)}\N{NO-BREAK SPACE}responses"
+        case "reach":
+            return f"{number(value)}\N{NO-BREAK SPACE}customers"
+    return money(value, plan.currency)
+
+
+def _places(value: float) -> int:
+    return 0 if abs(value - round(value)) < 0.05 or abs(value) >= 1000 else 1
 
 
 def _amount(value: float, unit: str, plan: Plan) -> str:

@@ -13,6 +13,7 @@ from optimizer.contact_figures import ContactFigures
 from optimizer.frames import frame_of
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
+from optimizer.prices import price_ranges
 from optimizer.schedule import Schedule
 from optimizer.solution import Solution
 from optimizer.strategy import dated_contacts_in_words
@@ -28,7 +29,8 @@ def streams_table(
     """streams.csv: a row a segment and stream in use, the most used first."""
     whole, pricing = solution.whole, solution.pricing
     cells, book = pricing.cells, pricing.book.streams
-    value = pricing.value(whole.cell, whole.stream) * whole.customers
+    stays = pricing.objective.stay * pricing.kept(whole.cell, whole.stream)
+    value = (pricing.value(whole.cell, whole.stream) - stays) * whole.customers
     used = pd.DataFrame(
         {
             "g": cells.segment[whole.cell],
@@ -82,12 +84,16 @@ def allocation_table(plan: Plan, calendar: ir.Table) -> pd.DataFrame:
 
 
 def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
-    """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price."""
+    """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price.
+
+    The price holds for bounds from price_from to price_to (see prices.py).
+    """
     whole = solution.whole
     in_use = used_campaigns(solution)
     planned = solution.pricing.use(whole.cell, whole.stream).T @ whole.customers
+    ranges = price_ranges(solution.pricing, solution.linear).round(6) + 0.0
     rows = []
-    for limit, own, price in zip(limits, planned, solution.linear.prices, strict=True):
+    for limit, own, price, ends in zip(limits, planned, solution.linear.prices, ranges, strict=True):
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in in_use)
         used = round(float(own) + setup + limit.committed, 6)
         bound = limit.bound if limit.if_used is None or limit.if_used in in_use else 0.0
@@ -98,8 +104,8 @@ def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
                 "used": used,
                 "slack": round((used - bound) if limit.at_least else (bound - used), 6),
                 "shadow_price": round(float(price), 9) + 0.0,
-                "price_from": np.nan,
-                "price_to": np.nan,
+                "price_from": ends[0],
+                "price_to": ends[1],
             }
         )
     columns = ["limit", "bound", "used", "slack", "shadow_price", "price_from", "price_to"]
@@ -131,7 +137,10 @@ def summary_figures(
     contacts_worth = float(allocation.expected_value.sum())
     value = contacts_worth - sum(missed.values())
     value = round(value - setup if solution.pricing.objective.pays_setup else value, 6)
-    bound = solution.whole.bound
+    # What is paid for contacts that stay is told apart, so it is no part of the bound either.
+    whole, pricing = solution.whole, solution.pricing
+    stays = pricing.objective.stay * float(pricing.kept(whole.cell, whole.stream) @ whole.customers)
+    bound = whole.bound - stays
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     linear, cells = solution.linear, solution.pricing.cells
@@ -141,7 +150,7 @@ def summary_figures(
         "expected_value": value,
         "upper_bound": max(value, bound),
         "gap": gap,
-        "linear_bound": solution.linear_bound,
+        "linear_bound": solution.linear_bound - stays,
         "expected_margin": round(_margin(plan, allocation, contacts_worth) - setup, 6),
         "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
         "cost": round(float(allocation.cost.sum()) + setup, 6),

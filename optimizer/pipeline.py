@@ -15,9 +15,10 @@ from optimizer import outcome
 from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.conflict import CannotHold
 from optimizer.conflict_finder import ConflictFinder
+from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.generation import Shortage
 from optimizer.plan_file import Plan
-from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty, with_earlier_run
+from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
 from optimizer.result import Result
 from optimizer.schedule import Schedule, Scheduler
 from optimizer.segmenting import Segments, find_segments, model_file
@@ -86,7 +87,7 @@ def run(
     clock = _Clock(progress or (lambda stage, detail: None))
     clock.start("read")
     tables = open_tables(plan).as_of(plan.period.start)
-    tables = with_earlier_run(tables, earlier_run)
+    tables = with_earlier_run(plan, tables, earlier_run)
     clock.start("segments")
     segments = find_segments(plan, tables, refit_segments)
     clock.start("response rates")
@@ -176,6 +177,9 @@ def _result(
     clock.start("")
     if not summary["contacts"]:
         summary["why_empty"] = why_empty(problem)
+    kept = kept_figures(plan, tables, schedule.calendar)
+    if kept is not None:
+        summary["provisional"] = kept
     summary |= {
         "name": plan.name,
         "currency": plan.currency,

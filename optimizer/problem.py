@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 
-import ibis
 import pandas as pd
 
 from models.response import Rates, contact_counts, estimate, from_table
@@ -103,25 +101,6 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
         plan.period.start,
     )
     return estimate(counts, wanted)
-
-
-def with_earlier_run(tables: Tables, earlier_run: Path | None) -> Tables:
-    """Adds the final contacts of an earlier run to the commitments."""
-    if earlier_run is None:
-        return tables
-    calendar = tables.connection.read_parquet(earlier_run / "calendar.parquet")
-    final = calendar.filter(calendar.final)
-    promised = final.select(
-        customer_id=final.customer_id.cast("string"),
-        contact_on=final.contact_on.cast("date"),
-        channel=final.channel,
-        campaign=final.campaign,
-        type=ibis.null("string"),
-        business_unit=ibis.null("string"),
-        cost=final.cost,
-    ).semi_join(tables.customers, "customer_id")
-    columns = tables.commitments.columns
-    return replace(tables, commitments=tables.commitments.union(promised.select(columns)))
 
 
 def out_of_reach(problem: Problem) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer import stream_walk
-from optimizer.cells import Cells
+from optimizer.cells import Cells, Provisional
 from optimizer.contact_figures import Objective
 from optimizer.limits import Limit
 from optimizer.rows import Rows
@@ -113,6 +113,8 @@ class Pricing:
 
     def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> Ground:
         cells, options, leeway = self.cells, timetable.options, self.cells.leeway
+        none = np.full((1, self.days), NOTHING, dtype=np.int32)
+        earlier = cells.provisional or Provisional(np.zeros(len(cells), dtype=np.int64), none)
         most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
         reach = np.array(self._bonuses(), dtype=bool).reshape(-1, len(options))
         arrays: tuple[NDArray[Any], ...] = (
@@ -141,8 +143,8 @@ class Pricing:
             ),
             rules.fatigue_keep ** np.arange(most_fatigue + 1),
             reach,
-            np.zeros(len(cells), dtype=np.int64),
-            np.full((1, self.days), NOTHING, dtype=np.int32),
+            earlier.number,
+            earlier.planned,
         )
         return Ground._make(_plain(array) for array in arrays)
 
@@ -250,6 +252,17 @@ class Pricing:
             self._switched[:, [i for _, i in self.book.streams[number]]].sum(axis=1) for number in numbers
         ]
         return np.array(counts).reshape(len(numbers), len(self.switches))[place.reshape(-1)]
+
+    def kept(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many provisional contacts of an earlier run each cell keeps with its stream, pair by pair."""
+        number, planned = self._ground.provisional[cells], self._ground.planned
+        return np.array(
+            [
+                sum(planned[n, t] == i for t, i in self.book.streams[s])
+                for n, s in zip(number.tolist(), streams.tolist(), strict=True)
+            ],
+            dtype=np.int64,
+        )
 
     def most_contacts(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """The most contacts of each switch (second axis) that a customer of the cells may have."""

@@ -31,7 +31,8 @@ class Tables:
 
     `integer_ids` says that the customers' ids came as whole numbers (they are text in here), `inputs`
     holds for each table given its file, number of rows and checksum. Checksums do not depend on the
-    rows' order; they compare under one version of the engine.
+    rows' order; they compare under one version of the engine. `provisional` are the contacts inside the
+    period that an earlier run has planned without making them final (see earlier_run).
     """
 
     connection: Backend
@@ -45,6 +46,7 @@ class Tables:
     integer_ids: bool
     warnings: tuple[str, ...]
     inputs: dict[str, dict[str, Any]]
+    provisional: ir.Table | None = None
 
     def as_of(self, day: date) -> Tables:
         """Return the tables as they were known on the morning of `day`.

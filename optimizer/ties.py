@@ -41,13 +41,10 @@ def cheapest_of_equals(pricing: Pricing, linear: LinearPlan, whole: WholePlan) -
     if counts is None:
         return whole
     value = float(pricing.value(cell, stream) @ counts) - _beside(pricing, whole, cell, stream, counts)
-    used = counts > 0
-    better = (
-        _spent(pricing, stream) @ counts
-        < _spent(pricing, whole.stream) @ whole.customers - tolerance * A_CONTACT
-    )
-    if not better or value < whole.value - tolerance:
+    saved = float(_spent(pricing, whole.stream) @ whole.customers - _spent(pricing, stream) @ counts)
+    if saved <= tolerance * A_CONTACT or value < whole.value - tolerance:
         return whole
+    used = counts > 0
     return replace(whole, value=value, cell=cell[used], stream=stream[used], customers=counts[used])
 
 
