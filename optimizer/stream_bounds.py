@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from optimizer.compiled import compiled
 from optimizer.stream_ground import NOTHING, bonus_of, fee, fits, has_room
 
 FALLING = 0.5
@@ -45,7 +45,7 @@ class Work(NamedTuple):
     ahead: Any
 
 
-@njit(cache=True)
+@compiled
 def new_work(ground):
     """Room to work in."""
     days, options = ground.allowed.shape[1], ground.kind.shape[0]
@@ -67,7 +67,7 @@ def new_work(ground):
     )
 
 
-@njit(cache=True)
+@compiled
 def prepare(ground, worth, cell, least, work):
     """Finds the options and the part of the graph that may be worth more than `least` to the cell."""
     _candidates(ground, worth, cell, least, work)
@@ -75,7 +75,7 @@ def prepare(ground, worth, cell, least, work):
     _reachable(ground, cell, least, work)
 
 
-@njit(cache=True)
+@compiled
 def bound_with(ground, worth, cell, penalty, work):
     """The bound on the cell's streams under the penalties; `work.ahead` and `work.pick` go with it.
 
@@ -86,7 +86,7 @@ def bound_with(ground, worth, cell, penalty, work):
     return work.ahead[0] + penalty.sum()
 
 
-@njit(cache=True)
+@compiled
 def _candidates(ground, worth, cell, least, work):
     g, p, e = ground.segment[cell], ground.pattern[cell], ground.profile[cell]
     for t in range(work.counts.shape[0]):
@@ -100,7 +100,7 @@ def _candidates(ground, worth, cell, least, work):
                     work.counts[t] += 1
 
 
-@njit(cache=True)
+@compiled
 def _tops(ground, worth, cell, penalty, work):
     g, e = ground.segment[cell], ground.profile[cell]
     campaigns = penalty.shape[0] - ground.reach_names.shape[0]
@@ -121,7 +121,7 @@ def _tops(ground, worth, cell, penalty, work):
                     work.top[t, q, k], work.pick[t, q, k] = net, i
 
 
-@njit(cache=True)
+@compiled
 def _reachable(ground, cell, least, work):
     """Collects the places and arcs that the cell may use, given the most of every contact."""
     work.node[0], work.layer[0] = 0, 0
@@ -151,7 +151,7 @@ def _reachable(ground, cell, least, work):
         work.place[work.node[m]] = NOTHING
 
 
-@njit(cache=True)
+@compiled
 def _place_of(work, node, count):
     """The place of a node, a new one if it has none, and how many places there are."""
     if work.place[node] < 0:
@@ -160,7 +160,7 @@ def _place_of(work, node, count):
     return work.place[node], count
 
 
-@njit(cache=True)
+@compiled
 def _longest(ground, work):
     """The most that can follow each place, whatever is repeated."""
     days = work.counts.shape[0]
@@ -173,7 +173,7 @@ def _longest(ground, work):
             work.ahead[m] = most
 
 
-@njit(cache=True)
+@compiled
 def _trace(ground, work, path):
     """The longest path from the start, as options by send day."""
     m = 0
@@ -188,7 +188,7 @@ def _trace(ground, work, path):
         m = then
 
 
-@njit(cache=True)
+@compiled
 def _drop_repeats(ground, worth, cell, path):
     """Leaves each once-only campaign the contact of the path that is worth more before fatigue."""
     g, e = ground.segment[cell], ground.profile[cell]
@@ -205,7 +205,7 @@ def _drop_repeats(ground, worth, cell, path):
                 path[u if sooner < later else t] = NOTHING
 
 
-@njit(cache=True)
+@compiled
 def _worth_of(ground, worth, cell, path):
     """The path's worth at the prices; -inf where the cell may not have it."""
     g, e = ground.segment[cell], ground.profile[cell]
@@ -225,7 +225,7 @@ def _worth_of(ground, worth, cell, path):
     return total
 
 
-@njit(cache=True)
+@compiled
 def cut_penalties(ground, worth, cell, penalty):
     """No penalty on a reach row may exceed its bonus: the bound would not hold."""
     campaigns = penalty.shape[0] - ground.reach_names.shape[0]
@@ -233,7 +233,7 @@ def cut_penalties(ground, worth, cell, penalty):
         penalty[campaigns + b] = min(penalty[campaigns + b], worth.bonus[ground.segment[cell], b])
 
 
-@njit(cache=True)
+@compiled
 def _slope(ground, worth, cell, path, penalty, slope):
     """How the bound rises with each penalty, 0 where the penalty is at its end; returns its square."""
     g = ground.segment[cell]
@@ -256,7 +256,7 @@ def _slope(ground, worth, cell, path, penalty, slope):
     return square
 
 
-@njit(cache=True)
+@compiled
 def relax(ground, worth, cell, floor, slack, turns, penalty, path, work):
     """Improves the penalties until the bound is within `slack` of a stream, or `turns` are over.
 

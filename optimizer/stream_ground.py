@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from optimizer.compiled import compiled
 
 NOTHING = -1
 
@@ -64,7 +65,7 @@ class Worth(NamedTuple):
     stay: Any
 
 
-@njit(cache=True)
+@compiled
 def fee(ground, worth, cell, t, i):
     """What the contact costs the cell at the prices; its gain is apart because contacts before tire it."""
     total = worth.charge[ground.segment[cell], t, i] + worth.toll[worth.row[cell], i]
@@ -73,7 +74,7 @@ def fee(ground, worth, cell, t, i):
     return total
 
 
-@njit(cache=True)
+@compiled
 def fits(ground, cell, node, t, i):
     """Whether the cell may be sent option i on send day t at this node; the node after it, or -1."""
     if not (ground.allowed[ground.pattern[cell], t, i] and ground.open[ground.profile[cell], t, i]):
@@ -82,7 +83,7 @@ def fits(ground, cell, node, t, i):
     return to if to >= 0 and has_room(ground, cell, node, t, i, True) else NOTHING
 
 
-@njit(cache=True)
+@compiled
 def has_room(ground, cell, node, t, i, tight):
     """Whether only-after rules and, if `tight`, earlier contacts leave room for option i (or its like)."""
     e = ground.profile[cell]
@@ -107,7 +108,7 @@ def has_room(ground, cell, node, t, i, tight):
     return True
 
 
-@njit(cache=True)
+@compiled
 def bonus_of(ground, worth, g, i, mask):
     """The reach bonuses that option i earns beyond those in the mask, and the mask with them."""
     extra = 0.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from optimizer.compiled import compiled
 
 FREE = np.int16(32767)
 
@@ -35,7 +36,7 @@ class Memory(NamedTuple):
     width: Any
 
 
-@njit(cache=True)
+@compiled
 def _held(memory, state, tracker):
     """How many contacts the tracker remembers."""
     held = 0
@@ -47,7 +48,7 @@ def _held(memory, state, tracker):
     return held
 
 
-@njit(cache=True)
+@compiled
 def _allowed(memory, state, q):
     for b in range(memory.bounds.shape[1]):
         tracker = memory.bounds[q, b]
@@ -65,7 +66,7 @@ def _allowed(memory, state, q):
     return True
 
 
-@njit(cache=True)
+@compiled
 def _forget(memory, state, size, tracker):
     """Takes out the oldest contact of a tracker that remembers too many; the size that is left."""
     held, oldest = 0, -1
@@ -81,7 +82,7 @@ def _forget(memory, state, size, tracker):
     return size - 1
 
 
-@njit(cache=True)
+@compiled
 def _next_state(memory, state, t, q, fresh):
     """Fills `fresh` with the state after day t: what expires is dropped, what kind q adds is put in."""
     size = 0
@@ -107,7 +108,7 @@ def _next_state(memory, state, t, q, fresh):
     fresh[size:] = FREE
 
 
-@njit(cache=True)
+@compiled
 def _hash(state):
     mixed = np.uint64(1469598103934665603)
     for n in range(state.shape[0]):
@@ -117,7 +118,7 @@ def _hash(state):
     return mixed ^ (mixed >> np.uint64(29))
 
 
-@njit(cache=True)
+@compiled
 def _equal(one, other):
     for n in range(one.shape[0]):
         if one[n] != other[n]:
@@ -127,7 +128,7 @@ def _equal(one, other):
     return True
 
 
-@njit(cache=True)
+@compiled
 def _rehashed(states, begin, end, slots):
     """A larger table that holds the nodes of the growing layer."""
     table = np.full(slots, -1, dtype=np.int64)
@@ -139,14 +140,14 @@ def _rehashed(states, begin, end, slots):
     return table
 
 
-@njit(cache=True)
+@compiled
 def _wider(rows, size):
     more = np.empty((2 * size, rows.shape[1]), dtype=rows.dtype)
     more[:size] = rows[:size]
     return more
 
 
-@njit(cache=True)
+@compiled
 def grow(memory, length, most_nodes):
     """Grows all layers. Returns (states, send day of each node, after, skip); empty beyond `most_nodes`.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from optimizer.compiled import compiled
 from optimizer.stream_bounds import bound_with, cut_penalties, new_work, prepare
 from optimizer.stream_ground import NOTHING, bonus_of, fee
 
 
-@njit(cache=True)
+@compiled
 def _arc(work, m, q):
     """The place reached from place m by sending kind q, or -1."""
     for a in range(work.first[m], work.first[m + 1]):
@@ -18,7 +18,7 @@ def _arc(work, m, q):
     return NOTHING
 
 
-@njit(cache=True)
+@compiled
 def _owed(ground, penalty, used, mask):
     """The penalties given back for campaigns not yet used and reach rows not yet earned."""
     total, campaigns = 0.0, penalty.shape[0] - ground.reach_names.shape[0]
@@ -31,7 +31,7 @@ def _owed(ground, penalty, used, mask):
     return total
 
 
-@njit(cache=True)
+@compiled
 def streams_above(ground, worth, cell, floor, penalty, most, most_steps):
     """All streams of a cell worth at least `floor` at the prices, as rows of options by send day.
 

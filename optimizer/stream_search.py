@@ -10,8 +10,9 @@ tightened until the stream is valid; see Righini and Salani, Networks 51, 2008).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from optimizer.compiled import compiled
 from optimizer.stream_bounds import bound_with, new_work, prepare, relax
 from optimizer.stream_ground import NOTHING, bonus_of, fee
 
@@ -23,7 +24,7 @@ TOO_MANY = -2
 MOST_BITS = 62
 
 
-@njit(cache=True)
+@compiled
 def _remembered(ground, memory, bits):
     """The bit of each option's once-only campaign; 0 where the campaign is not remembered."""
     rows = ground.reach_names.shape[0]
@@ -36,7 +37,7 @@ def _remembered(ground, memory, bits):
         bits[i] = place[ground.once[i]] if ground.once[i] >= 0 else 0
 
 
-@njit(cache=True)
+@compiled
 def _closing(ground, bits, penalty, work, closing, left):
     """closing[t]: the part of a mask that send days from t on can still feel; left[t, bit]: its penalties."""
     days, rows = work.counts.shape[0], ground.reach_names.shape[0]
@@ -59,7 +60,7 @@ def _closing(ground, bits, penalty, work, closing, left):
                 left[at] = penalty[ground.once[i]]
 
 
-@njit(cache=True)
+@compiled
 def _owed(mask, left):
     """The penalties given back for what is open in the mask."""
     total, at = 0.0, 0
@@ -71,7 +72,7 @@ def _owed(mask, left):
     return total
 
 
-@njit(cache=True)
+@compiled
 def _spread(ground, worth, cell, floor, least, work, bits, closing, left, room, space):
     """Moves labels through the days. Returns the last label of the best stream and its value.
 
@@ -132,7 +133,7 @@ def _spread(ground, worth, cell, floor, least, work, bits, closing, left, room, 
     return best, most
 
 
-@njit(cache=True)
+@compiled
 def _space(labels, slots):
     return (
         np.empty(labels),
@@ -145,7 +146,7 @@ def _space(labels, slots):
     )
 
 
-@njit(cache=True)
+@compiled
 def _repeats(ground, path, memory):
     """Remembers the once-only campaigns that the path sends twice; whether there are any."""
     found = False
@@ -159,7 +160,7 @@ def _repeats(ground, path, memory):
     return found
 
 
-@njit(cache=True)
+@compiled
 def _trail(space, label, trail):
     """The options by send day that led to a label of the last day."""
     before, sent = space[3], space[4]
@@ -168,7 +169,7 @@ def _trail(space, label, trail):
         label = before[label]
 
 
-@njit(cache=True)
+@compiled
 def _settle(ground, worth, cell, slack, most_labels, least, penalty, value, bound, path, work, space):
     """Brings value and bound within `slack` by labels; returns both, and the space, which may have grown.
 
@@ -205,7 +206,7 @@ def _settle(ground, worth, cell, slack, most_labels, least, penalty, value, boun
     return value, bound, space
 
 
-@njit(cache=True, parallel=True)
+@compiled(parallel=True)
 def search(ground, worth, cells, floor, slack, most_labels, penalty, value, bound, path, workers):
     """For each of `cells` a stream worth more than its floor at the prices, and a bound on all of them.
 

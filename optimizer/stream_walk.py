@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from optimizer.compiled import compiled
 from optimizer.stream_ground import NOTHING, bonus_of, fee, fits
 
 
-@njit(cache=True)
+@compiled
 def _walk(ground, worth, cell, stream, start, stop):
     """The stream's worth in the cell at the prices; -inf where the cell may not have it."""
     g, e = ground.segment[cell], ground.profile[cell]
@@ -29,7 +30,7 @@ def _walk(ground, worth, cell, stream, start, stop):
     return total
 
 
-@njit(cache=True, parallel=True)
+@compiled(parallel=True)
 def best_known(ground, worth, cells, stream, begin, value, which):
     """For each of `cells` the best of the known streams at the prices: its worth and its number.
 
@@ -43,7 +44,7 @@ def best_known(ground, worth, cells, stream, begin, value, which):
                 value[n], which[n] = total, s
 
 
-@njit(cache=True)
+@compiled
 def known_above(ground, worth, cells, stream, begin, floor, pairs):
     """Fills `pairs` with the (place in cells, stream) whose worth is at least the cell's floor.
 
@@ -59,7 +60,7 @@ def known_above(ground, worth, cells, stream, begin, floor, pairs):
     return found
 
 
-@njit(cache=True, parallel=True)
+@compiled(parallel=True)
 def worth_of(ground, worth, cells, streams, stream, begin, value):
     """The worth at the prices of stream streams[n] in cells[n]; -inf where it may not have it."""
     for n in prange(cells.shape[0]):

@@ -1,0 +1,30 @@
+"""Compiling with numba, and keeping what was compiled until any of the compiled files changes.
+
+Numba's own cache looks at the file of a function alone, not at those of the functions that it calls: after
+a change it would go on running the old ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numba import config, njit
+
+_FILES = sorted(Path(__file__).parent.glob("stream_*.py"))
+_STATE = sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()[:12]
+CACHE = Path(__file__).parent / "__pycache__" / f"compiled-{_STATE}"
+
+
+def compiled(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+    """Decorates a function to be compiled at its first call."""
+    if function is None:
+        return lambda decorated: compiled(decorated, parallel=parallel)
+    elsewhere = config.CACHE_DIR
+    config.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
+    try:
+        return njit(cache=True, parallel=parallel)(function)
+    finally:
+        config.CACHE_DIR = elsewhere
