@@ -71,7 +71,7 @@ def make_cells(
     profile, profiles = _factorised(counted[["earlier", "max_contacts"]])
     own = profiles.max_contacts.to_numpy(dtype=np.int64)
     leeway, profile_of = _distinct_leeway(keys.earlier.leeway(lists_of(profiles.earlier), shared_caps, own))
-    patterns = _Patterns(plan, keys, timetable)
+    patterns = Patterns(plan, keys, timetable)
     held = counted.held_out.to_numpy(dtype=bool)
     fitting = patterns.number(counted, held)
     free = patterns.number(counted[held], np.zeros(int(held.sum()), dtype=bool))
@@ -142,7 +142,7 @@ def _distinct_leeway(leeway: Leeway) -> tuple[Leeway, NDArray[np.int64]]:
     return kept, number.reshape(-1).astype(np.int64)
 
 
-class _Patterns:
+class Patterns:
     """Numbers the distinct tables of allowed options."""
 
     def __init__(self, plan: Plan, keys: CustomerKeys, timetable: Timetable) -> None:
@@ -153,6 +153,7 @@ class _Patterns:
         self._restricted: dict[str, NDArray[np.bool_]] = {}
 
     def allowed(self) -> NDArray[np.bool_]:
+        """By pattern, send day and option: whether it is allowed."""
         shape = self._timetable.sendable.shape
         return np.array(self._tables, dtype=bool).reshape(len(self._tables), *shape)
 

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,13 @@ app = typer.Typer(
 )
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan.yaml or its folder.")]
+
+
+class Prices(StrEnum):
+    """What prices a run tells: those of the limits, or also those of the rules inside the streams."""
+
+    LIMITS = "limits"
+    FULL = "full"
 
 
 def _version(asked: bool) -> None:
@@ -101,6 +109,10 @@ def run(
     refit_segments: Annotated[
         bool, typer.Option("--refit-segments", help="Fit the segments anew instead of using the kept ones.")
     ] = False,
+    prices: Annotated[
+        Prices,
+        typer.Option(help="full: also what every cap and spacing costs, each solved again (takes long)."),
+    ] = Prices.LIMITS,
 ) -> None:
     """Make the calendar, its proof and its report.
 
@@ -113,7 +125,7 @@ def run(
 
         loaded = load_plan(plan)
         with run_lock(loaded.folder):
-            result, folder = _run_and_store(loaded, replace, refit_segments)
+            result, folder = _run_and_store(loaded, replace, refit_segments, prices)
         screen.show_warnings(result.warnings)
         screen.show_closing(result.summary, result.limits, loaded.currency, folder / "report.html")
 
@@ -140,7 +152,7 @@ def explain(
         screen.show_explanation(explanation, loaded.currency)
 
 
-def _run_and_store(plan: Plan, replace: bool, refit_segments: bool) -> tuple[Result, Path]:
+def _run_and_store(plan: Plan, replace: bool, refit_segments: bool, prices: Prices) -> tuple[Result, Path]:
     """Solve the plan and put the run into its folder; the lock is held. Exits where limits cannot hold."""
     from optimizer import pipeline, run_folder, screen  # noqa: PLC0415
     from optimizer.conflict import CannotHold  # noqa: PLC0415
@@ -151,7 +163,13 @@ def _run_and_store(plan: Plan, replace: bool, refit_segments: bool) -> tuple[Res
     earlier = run_folder.newest_earlier_run(plan.folder, plan.period.start)
     try:
         with screen.RunProgress() as progress:
-            result = pipeline.run(plan, refit_segments=refit_segments, progress=progress, earlier_run=earlier)
+            result = pipeline.run(
+                plan,
+                refit_segments=refit_segments,
+                progress=progress,
+                earlier_run=earlier,
+                full_prices=prices is Prices.FULL,
+            )
             progress("files")
             with run_folder.replace_whole(folder) as fresh:
                 result.write(fresh)

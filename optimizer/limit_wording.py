@@ -59,7 +59,7 @@ def path_of(limit: str) -> str:
 def unit_of(limit: str, plan: Plan) -> str:
     """What the limit counts: the plan's currency, `hour`, `contact` or `customer`."""
     path = path_of(limit)
-    if path.startswith("budget"):
+    if path.startswith(("budget", "return_on_cost")):
         return str(plan.currency)
     if path.startswith("reach"):
         return "customer"
@@ -74,7 +74,7 @@ def unit_of(limit: str, plan: Plan) -> str:
 
 def _is_minimum(limit: str) -> bool:
     path = path_of(limit)
-    return path.startswith("reach") or path.endswith((".min", ".min_share"))
+    return path.startswith("reach") or path.endswith((".min", ".min_share", ".min_if_used"))
 
 
 def _row(row: Mapping[Hashable, Any], plan: Plan) -> LimitWords:
@@ -91,9 +91,7 @@ def _row(row: Mapping[Hashable, Any], plan: Plan) -> LimitWords:
         fill=_fill(bound, used),
         minimum=minimum,
         binding=binding,
-        price=_price(
-            price, bound, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan
-        ),
+        price=_price(price, bound, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan),
     )
 
 
@@ -104,15 +102,16 @@ def _price(price: float, bound: float, low: float, high: float, unit: str, plan:
     if abs(price) <= _NEGLIGIBLE:
         return "nothing to gain: it does not bind"
     one = f"one {unit} more" if unit != plan.currency else f"{unit} 1 more"
-    verb, worth = ("brings" if price > 0 else "costs"), in_goal(abs(price), plan)
+    gain = "saves" if plan.objective.goal == "cost" else "brings"
+    verb, worth = (gain if price > 0 else "costs"), in_goal(abs(price), plan)
     if math.isnan(low) or math.isnan(high):
         return f"{one} {verb} {worth}"
-    down = f"down to {number(low, _places(low))}"
+    down = f"down to {_end(low)}" if math.isfinite(low) else "however many fewer"
     if high <= bound + _NEGLIGIBLE * max(1.0, abs(bound)):
         least = "at most" if price > 0 else "at least"
-        return f"{one} {verb} {least} {worth} (as much for each one less, {down})"
-    up = f"up to {number(high, _places(high))}" if math.isfinite(high) else "however many more"
-    return f"{one} {verb} {worth}, {up} (and {down})"
+        return f"{one} {verb} {least} {worth}; the price holds {down}"
+    up = f"up to {_end(high)}" if math.isfinite(high) else "however many more"
+    return f"{one} {verb} {worth}, {up}; the price holds {down}"
 
 
 def in_goal(value: float, plan: Plan) -> str:
@@ -125,8 +124,8 @@ def in_goal(value: float, plan: Plan) -> str:
     return money(value, plan.currency)
 
 
-def _places(value: float) -> int:
-    return 0 if abs(value - round(value)) < 0.05 or abs(value) >= 1000 else 1
+def _end(value: float) -> str:
+    return number(value, 0 if abs(value) >= 1000 or abs(value - round(value)) < 0.005 else 2)
 
 
 def _amount(value: float, unit: str, plan: Plan) -> str:

@@ -17,9 +17,11 @@ from optimizer.conflict import CannotHold
 from optimizer.conflict_finder import ConflictFinder
 from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.generation import Shortage
+from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
 from optimizer.result import Result
+from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler
 from optimizer.segmenting import Segments, find_segments, model_file
 from optimizer.solution import Solution, solve
@@ -77,12 +79,14 @@ def run(
     refit_segments: bool = False,
     progress: Progress | None = None,
     earlier_run: Path | None = None,
+    full_prices: bool = False,
 ) -> Result:
     """Plans the period: from tables to calendar, proof and prices.
 
-    `earlier_run` is the run folder whose final contacts are taken as commitments. Raises BadInput for
-    faults, CannotHold where the plan's limits cannot all hold, AuditFailed if the calendar breaks a rule
-    (a mistake of ours, never the plan's). Nothing is written but the fitted segments.
+    `earlier_run` is the run folder whose final contacts are taken as commitments; `full_prices` asks for
+    the prices of the rules inside the streams, too. Raises BadInput for faults, CannotHold where the
+    plan's limits cannot all hold, AuditFailed if the calendar breaks a rule (a mistake of ours, never the
+    plan's). Nothing is written but the fitted segments.
     """
     clock = _Clock(progress or (lambda stage, detail: None))
     clock.start("read")
@@ -111,6 +115,11 @@ def run(
     )
     clock.start("report")
     result = _result(plan, tables, segments, rates, problem, solution, schedule, clock)
+    if full_prices:
+        clock.start("prices of rules")
+        prices = rule_prices(plan, tables, segments, rates, solution, clock.detail)
+        result = replace(result, rule_prices=prices)
+        clock.start("")
     if segments.model is not None:
         _keep(segments.model, model_file(plan))
     return result
@@ -165,6 +174,7 @@ def _result(
     schedule: Schedule,
     clock: _Clock,
 ) -> Result:
+    permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
     allocation = outcome.allocation_table(plan, schedule.calendar)
     customers = int(problem.cells.segment_size.sum())
     summary = outcome.summary_figures(plan, solution, allocation, schedule, customers)
@@ -202,6 +212,7 @@ def _result(
         schedule.control,
         schedule.assignments,
         warnings,
+        outcome.with_labels(permissions),
     )
 
 

@@ -16,12 +16,17 @@ from optimizer.frames import frame_of
 from optimizer.plan_file import Plan
 from optimizer.report import render
 
+TABLES = (
+    "segments", "streams", "allocation", "response_rates", "limits", "permission_worth", "rule_prices",
+)  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
 class Result:
     """What a plan comes to; tables and columns are those of the run folder's files.
+
+    `rule_prices` is None unless it was asked for.
 
     The customer tables stay in the engine (`calendar_table`, `control_table`, `assignments_table`);
     `calendar`, `control` and `assignments` bring them over as DataFrames.
@@ -38,6 +43,8 @@ class Result:
     control_table: ir.Table
     assignments_table: ir.Table
     warnings: tuple[str, ...]
+    permission_worth: pd.DataFrame
+    rule_prices: pd.DataFrame | None = None
 
     @cached_property
     def calendar(self) -> pd.DataFrame:
@@ -59,9 +66,10 @@ class Result:
         self.calendar_table.to_parquet(folder / "calendar.parquet")
         self.control_table.to_parquet(folder / "control.parquet")
         self.assignments_table.to_parquet(folder / "assignments.parquet")
-        for name in ("segments", "streams", "allocation", "response_rates", "limits"):
-            table: pd.DataFrame = getattr(self, name)
-            _neutralised(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        for name in TABLES:
+            table: pd.DataFrame | None = getattr(self, name)
+            if table is not None:
+                _neutralised(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
         summary = json.dumps(self.summary, indent=2, ensure_ascii=False, default=str)
         (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render(self), encoding="utf-8")

@@ -95,8 +95,11 @@ def show_closing(summary: Mapping[str, Any], limits: pd.DataFrame, currency: str
     priced = dearest(limits)
     if priced:
         prices = _table(Column("limits with the highest shadow prices", overflow="fold"), *_RIGHT)
+        ends = zip(limits["limit"], limits["price_from"], limits["price_to"], strict=True)
+        holds = {limit: f"{number(low)} – {number(high)}" for limit, low, high in ends}
         for limit, bound, used, price in priced:
-            prices.add_row(Text(printable(limit)), number(bound), number(used), number(price, 4))
+            row = (number(bound), number(used), number(price, 4), holds[limit])
+            prices.add_row(Text(printable(limit)), *row)
         console.print()
         console.print(prices)
     console.print()
@@ -134,7 +137,7 @@ def _contact_table(title: str, contacts: Iterable[PlannedContact], currency: str
     return table
 
 
-_RIGHT = tuple(Column(name, justify="right") for name in ("bound", "used", "price"))
+_RIGHT = tuple(Column(name, justify="right") for name in ("bound", "used", "price", "holds for"))
 
 
 def _closing_rows(summary: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:

@@ -44,6 +44,8 @@ LIMITS = pd.DataFrame(
         "bound": [15000.0, 160.0, 1000.0, 9.0],
         "used": [15000.0, 160.0, 1000.0, 1.0],
         "shadow_price": [2.31, 17.5, -0.25, 0.0],
+        "price_from": [12000.0, 0.0, 990.0, 1.0],
+        "price_to": [16400.0, 171.25, 1012.0, float("inf")],
     }
 )
 FAULT = Fault(
@@ -84,12 +86,12 @@ class StandIn:
         return SimpleNamespace(warnings=("campaign autumn misses the period",), counts={"customers": 2400})
 
     def run(
-        self, plan: Any, *, refit_segments: bool, progress: Any, earlier_run: Path | None
+        self, plan: Any, *, refit_segments: bool, progress: Any, earlier_run: Path | None, full_prices: bool
     ) -> SimpleNamespace:
         progress("read", "2,400 customers")
         for number in (1, 2, 3):
             progress("program", f"round {number}, gap 0.4 %")
-        self._called("run", refit_segments, earlier_run)
+        self._called("run", refit_segments, earlier_run, *(["full prices"] if full_prices else []))
         warnings = ("2 rows of contact_history were left out",)
         return SimpleNamespace(summary=SUMMARY, limits=LIMITS, warnings=warnings, write=self.write)
 
@@ -167,6 +169,7 @@ def test_the_dearest_limits_stand_first_and_free_ones_not_at_all(stand_in: Stand
     places = [told.index(name) for name in ("channels.phone.capacity[0] week 2", "budget[0]", "reach[0]")]
     assert places == sorted(places)
     assert "budget[1]" not in told
+    assert "12,000 – 16,400" in told
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(stand_in: StandIn, tmp_path: Path) -> None:
@@ -189,6 +192,9 @@ def test_final_contacts_are_replaced_only_when_asked(stand_in: StandIn, tmp_path
     assert [name for name, *_ in stand_in.calls] == ["load_plan"]
     assert call("run", tmp_path, "--replace", "--refit-segments").exit_code == 0
     assert ("run", True, None) in stand_in.calls
+    assert call("run", tmp_path, "--replace", "--prices", "full").exit_code == 0
+    assert ("run", False, None, "full prices") in stand_in.calls
+    assert call("run", tmp_path, "--replace", "--prices", "all").exit_code == 2
     assert files(tmp_path) == WHOLE
 
 

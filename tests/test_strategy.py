@@ -70,9 +70,9 @@ def test_dated_contacts_are_in_the_order_of_their_dates() -> None:
 def test_limits_say_what_they_count_and_what_one_more_is_worth(plan: Plan) -> None:
     rows = {row.limit: row for row in limits_in_words(fake_limits(), plan)}
     price = {limit: row.price.replace("\N{NO-BREAK SPACE}", " ") for limit, row in rows.items()}
-    assert price["budget[0]"] == "EUR 1 more adds EUR 1.37"
+    assert price["budget[0]"] == "EUR 1 more brings EUR 1.37"
     assert price["reach[0]"] == "one customer more costs EUR 0.04"
-    assert price["channels.phone.capacity[0] week 1"] == "one hour more adds EUR 9.20"
+    assert price["channels.phone.capacity[0] week 1"] == "one hour more brings EUR 9.20"
     assert price["budget[1] week 1"] == "nothing to gain: it does not bind"
     assert rows["reach[0]"].bound == "at least 40,000\N{NO-BREAK SPACE}customers"
     assert rows["channels.email.capacity[0] 2026-11-30"].bound == "at most 5,000\N{NO-BREAK SPACE}contacts"
@@ -103,7 +103,16 @@ def test_price_ranges_and_unbounded_limits(plan: Plan) -> None:
         }
     )
     first, second = limits_in_words(limits, plan)
-    assert first.price.endswith("(for a bound from 80 to ∞)")
+    assert first.price.endswith(
+        "brings EUR\N{NO-BREAK SPACE}0.50, however many more; the price holds down to 80"
+    )
+    ends = limits.assign(price_to=[16400.0, np.nan])
+    assert limits_in_words(ends, plan)[0].price.endswith(", up to 16,400; the price holds down to 80")
+    # The price ends at the bound itself: beyond it the change is no more than the price says.
+    ends = limits.assign(price_to=[100.0, np.nan])
+    assert " brings at most EUR" in limits_in_words(ends, plan)[0].price
+    ends = ends.assign(limit="reach[0]", shadow_price=-0.5)
+    assert " costs at least EUR" in limits_in_words(ends, plan)[0].price
     assert second.fill is None
     assert second.slack == "∞"
 

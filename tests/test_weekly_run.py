@@ -22,7 +22,8 @@ from optimizer.result import Result
 START = date(2026, 11, 30)
 RUN_FILES = {
     "calendar.parquet", "control.parquet", "assignments.parquet", "segments.csv", "streams.csv",
-    "allocation.csv", "response_rates.csv", "limits.csv", "summary.json", "report.html", "exports",
+    "allocation.csv", "response_rates.csv", "limits.csv", "permission_worth.csv", "summary.json",
+    "report.html", "exports",
 }  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""What one more granted permission would bring: a customer's best stream with it, less the best without.
+
+Both are taken at the limits' final prices and with the campaigns in use fixed. Prices bound every plan,
+so no plan gains more by one customer's permission (Bertsimas and Tsitsiklis, Introduction to Linear
+Optimization, 1997, ch. 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from optimizer.cells import Cells, Patterns, Provisional
+from optimizer.customer_keys import CustomerKeys, PermissionCode
+from optimizer.earlier_contacts import lists_of
+from optimizer.generation import LinearPlan
+from optimizer.plan_file import Plan
+from optimizer.prices import fixed_tolls
+from optimizer.problem import Problem
+from optimizer.streams import StreamBook
+
+COLUMNS = ["segment", "channel", "customers", "customers_priced", "mean", "most"]
+MOST_TWINS = 5_000
+MOST_MENU = 100
+MOST_LABELS = 1 << 16
+CLOSE = 1e-7
+
+
+def permission_worth(plan: Plan, problem: Problem, linear: LinearPlan, book: StreamBook) -> pd.DataFrame:
+    """permission_worth.csv: a row a segment and channel that some of its customers may not be sent.
+
+    `customers` lack the permission for some type and day on which they could be sent something on the
+    channel; held-out ones are left out. One more of them with the permission, for all types and days,
+    brings `mean` if drawn at random and `most` for the best, in the objective's unit. That is worked out
+    for `customers_priced` of them: beyond MOST_TWINS kinds of customers the rarest are left out.
+    `book` holds the streams of `linear`.
+    """
+    lacking, allowed = _lacking(plan, problem)
+    order = ["customers", "cell", "channel", "granted"]
+    priced = lacking.sort_values(order, ascending=[False, True, True, True]).head(MOST_TWINS)
+    worth = _worth(problem, linear, book, allowed, priced)
+    priced = priced.assign(worth=worth, total=worth * priced.customers)
+    by = ["segment", "channel"]
+    table = lacking.groupby(by, as_index=False).customers.sum()
+    sums = priced.groupby(by, as_index=False).agg(
+        customers_priced=("customers", "sum"), total=("total", "sum"), most=("worth", "max")
+    )
+    table = table.merge(sums, on=by, how="left")
+    table["mean"] = (table.total / table.customers_priced).round(6)
+    table["most"] = table.most.round(6)
+    table["customers_priced"] = table.customers_priced.fillna(0).astype("int64")
+    table["segment"] = [problem.cells.segments[g] for g in table.segment]
+    return pd.DataFrame(table, columns=COLUMNS)
+
+
+def _lacking(plan: Plan, problem: Problem) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Customers by segment, cell, channel and the patterns without and with its permission; the patterns.
+
+    Only those are told whom the permission opens anything.
+    """
+    columns = ["segment", "audiences", "permissions", "restrictions"]
+    free = problem.cells.keys[problem.cells.keys.held_out == 0]
+    kinds = free[columns].drop_duplicates(ignore_index=True)
+    channels = list(dict.fromkeys(option.channel for option in problem.timetable.options))
+    keys = _with_grants(problem.keys, channels, len(problem.timetable.days))
+    patterns = Patterns(plan, keys, problem.timetable)
+    held = np.zeros(len(kinds), dtype=bool)
+    kinds["own"] = patterns.number(kinds, held)
+    first, parts = len(problem.keys.permissions), []
+    for n, channel in enumerate(channels):
+        lists = _granted(kinds.permissions, keys, channel, first + n)
+        granted = patterns.number(kinds.assign(permissions=lists), held)
+        parts.append(kinds.assign(channel=channel, granted=granted)[granted != kinds.own])
+    opened = free.merge(pd.concat(parts), on=columns)
+    opened["segment"] = problem.cells.segment[opened.cell.to_numpy(dtype=np.int64)]
+    by = ["segment", "cell", "channel", "own", "granted"]
+    return opened.groupby(by).customers.sum().reset_index(), patterns.allowed()
+
+
+def _with_grants(keys: CustomerKeys, channels: list[str], days: int) -> CustomerKeys:
+    """The keys with one more permission code a channel: granted for everything."""
+    grants = [PermissionCode(name, None, True, np.ones(days, dtype=bool)) for name in channels]
+    return replace(keys, permissions=(*keys.permissions, *grants))
+
+
+def _granted(lists: pd.Series, keys: CustomerKeys, channel: str, grant: int) -> list[str]:
+    """The lists of permission codes with one code for all that they say about the channel."""
+    return [
+        ",".join(map(str, [code for code in codes if keys.permissions[code].channel != channel] + [grant]))
+        for codes in lists_of(lists)
+    ]
+
+
+def _worth(
+    problem: Problem,
+    linear: LinearPlan,
+    book: StreamBook,
+    allowed: NDArray[np.bool_],
+    pairs: pd.DataFrame,
+) -> NDArray[np.float64]:
+    """What the granted pattern brings beyond the own one, for each of `pairs`."""
+    cells = np.tile(pairs.cell.to_numpy(dtype=np.int64), 2)
+    patterns = np.concatenate([pairs.own, pairs.granted]).astype(np.int64)
+    distinct, place = np.unique(np.column_stack([cells, patterns]), axis=0, return_inverse=True)
+    best = _best(replace(problem, cells=_twins(problem.cells, allowed, distinct)), linear, book)
+    own, granted = np.split(best[place.reshape(-1)], 2)
+    return np.maximum(granted - own, 0.0)
+
+
+def _twins(cells: Cells, allowed: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Cells:
+    """Cells without customers, alike to those of the first column but with the pattern of the second."""
+    like, kept = pairs[:, 0], cells.provisional
+    return replace(
+        cells,
+        segment=cells.segment[like],
+        pattern=pairs[:, 1],
+        profile=cells.profile[like],
+        customers=np.zeros(len(pairs), dtype=np.int64),
+        allowed=allowed,
+        provisional=None if kept is None else Provisional(kept.number[like], kept.planned),
+    )
+
+
+def _best(problem: Problem, linear: LinearPlan, book: StreamBook) -> NDArray[np.float64]:
+    """What each cell's best stream is worth at the prices, found from the streams of the linear program."""
+    pricing, every = problem.pricing(), np.arange(len(problem.cells))
+    worth = pricing.worth(linear.prices, fixed_tolls(linear.used, len(every)))
+    use = np.bincount(linear.stream, weights=linear.amount)
+    menu = [pricing.book.add(book.streams[n]) for n in np.argsort(-use, kind="stable")[:MOST_MENU]]
+    known, _ = pricing.best_known(worth, every, np.array([0, *menu], dtype=np.int64))
+    slack = CLOSE * max(1.0, float(np.abs(known).max(initial=0.0)))
+    _, _, best = pricing.search(worth, every, known, slack, MOST_LABELS)
+    return best
