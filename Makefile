@@ -17,7 +17,7 @@ plan: setup
 	$(BIN)/contactplan run build/grocer --replace
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
