@@ -127,7 +127,7 @@ def run(
         with run_lock(loaded.folder):
             result, folder = _run_and_store(loaded, replace, refit_segments, prices)
         screen.show_warnings(result.warnings)
-        screen.show_closing(result.summary, result.limits, loaded.currency, folder / "report.html")
+        screen.show_run(result, folder / "report.html")
 
 
 @app.command()
@@ -149,7 +149,7 @@ def explain(
         recover(loaded.folder / "runs")
         explanation = explain_customer(loaded, customer)
         screen.show_warnings(explanation.warnings)
-        screen.show_explanation(explanation, loaded.currency)
+        screen.show_customer(explanation, loaded)
 
 
 def _run_and_store(plan: Plan, replace: bool, refit_segments: bool, prices: Prices) -> tuple[Result, Path]:

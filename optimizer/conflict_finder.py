@@ -2,31 +2,32 @@
 
 A shortage proved by its prices over all streams names limits that together force it (Farkas); taking
 away one after the other, each time proving again, leaves a set none of which is superfluous (the
-deletion filter of Chinneck and Dravnieks, ORSA Journal on Computing 3, 1991). Every repair offered has
-been solved.
+deletion filter of Chinneck and Dravnieks, ORSA Journal on Computing 3, 1991). Every repair offered is
+read off a plan of whole customers that misses the limits by the least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.conflict import Change, Conflict, Repair
-from optimizer.generation import Generation, Shortage, generation_of
+from optimizer.branching import decide
+from optimizer.conflict import Conflict, Repair
+from optimizer.conflict_repair import changes
+from optimizer.contact_figures import Objective
+from optimizer.generation import Generation, Shortage
 from optimizer.limits import Limit
 from optimizer.problem import Problem
-from optimizer.solution import solve, tolerance_of
-from optimizer.streams import StreamBook
-from optimizer.whole_numbers import OnlyWholeNumbers
+from optimizer.solution import tolerance_of
+from optimizer.streams import Pricing, StreamBook
+from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
 
 MOST_TRIED = 60
-MOST_STEPS = 4
-CENT = 0.01
-NEGLIGIBLE = 1e-6
+MOST_REPAIRS = 5
+MOST_EXACT, ROUGH = 1_000, 1e-3
 
 
 class ConflictFinder:
@@ -40,43 +41,41 @@ class ConflictFinder:
     ) -> None:
         self._problem, self._book = problem, book
         self._max_cells, self._progress = max_cells, progress
+        self._musts = np.array([limit.soft is None for limit in problem.limits], dtype=bool)
+        self._proved = True
 
     def of_shortage(self, shortage: Shortage) -> Conflict:
         """The conflict behind limits that not even fractions of customers could keep."""
-        generation = self._generation()
-        kept = np.abs(shortage.prices) > 0
-        if generation.shortage(kept) is None:  # the prices were too small to tell
-            kept = np.isinf(generation.pricing.rows.soft)
-        kept = self._irreducible(kept, lambda left: _support(generation.shortage(left)))
-        members = np.flatnonzero(kept).tolist()
-        changes = [self._single(generation, r) for r in members]
-        repairs: list[Repair] = [(change,) for change in changes if change is not None]
-        if not repairs:
-            repairs = [tuple(self._together(generation))]
-        return Conflict(
-            tuple(self._problem.limits[r] for r in members),
-            tuple(None if change is None else change.bound for change in changes),
-            tuple(self._verified(repairs)),
-        )
+        generation = self._generation(self._problem.pricing(self._book))
+        proof = generation.shortage(np.abs(shortage.prices) > 0)
+        if proof is None:  # the prices were too small to tell
+            proof = generation.shortage(self._musts) or shortage
+        kept = self._irreducible(np.abs(proof.prices) > 0, lambda left: _support(generation.shortage(left)))
+        proof = generation.shortage(kept) or proof
+        # A unit of the limit of greatest price mends the most.
+        effect = np.abs(proof.prices) * [max(1.0, abs(limit.bound)) for limit in self._problem.limits]
+        members = np.flatnonzero(kept)
+        first = members[np.argsort(-effect[members], kind="stable")[:MOST_REPAIRS]]
+        return Conflict(self._named(members), self._repairs(first.tolist()))
 
     def of_whole_numbers(self, proved: bool) -> Conflict:
         """The conflict behind limits that fractions of customers could keep, and whole ones cannot."""
-        musts = np.array([limit.soft is None for limit in self._problem.limits], dtype=bool)
-        few = int(musts.sum()) <= MOST_TRIED
-        kept = self._irreducible(musts, self._whole_conflict) if few else musts
-        members = [self._problem.limits[r] for r in np.flatnonzero(kept)]
-        repairs: list[Repair] = [(Change(limit, limit.bound),) for limit in members if few]
+        self._proved = proved
+        few = int(self._musts.sum()) <= MOST_TRIED
+        kept = self._irreducible(self._musts, self._whole_conflict) if few else self._musts
+        members = np.flatnonzero(kept)
+        least = [self._problem.limits[r].at_least for r in members.tolist()]
+        first = members[np.argsort(~np.array(least, dtype=bool), kind="stable")[:MOST_REPAIRS]]
         return Conflict(
-            tuple(members),
-            tuple(None for _ in members),
-            tuple(self._verified(repairs, first_step=1)),
+            self._named(members),
+            self._repairs(first.tolist() if few else []),
             whole_numbers=True,
-            proved=proved and few,
+            proved=self._proved,
+            reduced=few,
         )
 
-    def _generation(self) -> Generation:
-        pricing = self._problem.pricing(self._book)
-        return generation_of(pricing, self._max_cells, tolerance_of(pricing), lambda text: None)
+    def _named(self, members: NDArray[np.int64]) -> tuple[Limit, ...]:
+        return tuple(self._problem.limits[r] for r in members.tolist())
 
     def _irreducible(
         self,
@@ -100,84 +99,59 @@ class ConflictFinder:
         return kept
 
     def _whole_conflict(self, left: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-        limits = [limit for limit, stays in zip(self._problem.limits, left, strict=True) if stays]
-        return None if self._solvable(limits) else left
+        return left if self._possible(self._pricing(np.flatnonzero(left).tolist())) is None else None
 
-    def _single(self, generation: Generation, r: int) -> Change | None:
-        """The least change of limit r alone that lets all others hold, if there is one."""
-        limits = self._problem.limits
-        others = np.ones(len(limits), dtype=bool)
-        others[r] = False
-        if generation.shortage(others) is not None:
-            return None
-        weights = np.full(len(limits), np.inf)
-        weights[r] = 1.0
-        return _changed(limits[r], float(generation.least_missed(weights)[r]))
+    def _repairs(self, members: Sequence[int]) -> tuple[Repair, ...]:
+        """What mends the plan: each of the limits alone, or else all limits a little."""
+        alone = [self._repair([r]) for r in members]
+        repairs = [repair for repair in alone if repair]
+        repairs = repairs or [self._repair(np.flatnonzero(self._musts).tolist())]
+        return tuple(sorted(filter(None, repairs), key=lambda repair: sum(change.size for change in repair)))
 
-    def _together(self, generation: Generation) -> Iterator[Change]:
-        """The changes of several limits that are least as shares of their bounds."""
-        limits = self._problem.limits
-        weights = np.array([1.0 / max(1.0, abs(limit.bound)) for limit in limits])
-        for limit, missed in zip(limits, generation.least_missed(weights), strict=True):
-            if missed > NEGLIGIBLE:
-                yield _changed(limit, float(missed))
+    def _repair(self, free: Sequence[int]) -> Repair:
+        """The changes of the free limits that let all others hold; none if there are none."""
+        self._progress("trying a repair")
+        pricing = self._pricing(np.flatnonzero(self._musts).tolist(), free)
+        whole = self._possible(pricing)
+        if whole is None:
+            return ()
+        paths = {self._problem.limits[r].path for r in free}
+        return tuple(changes(pricing, whole, self._problem.figures.cost, paths))
 
-    def _verified(self, repairs: list[Repair], first_step: int = 0) -> Iterator[Repair]:
-        """The repairs that work, the cheapest first; whole customers may need a little more of one."""
-        for repair in sorted(repairs, key=lambda changes: sum(change.size for change in changes)):
-            for step in range(first_step, MOST_STEPS + 1):
-                self._progress("trying a repair")
-                tried = tuple(_further(change, step) for change in repair)
-                if self._solvable([*_repaired(self._problem.limits, tried)]):
-                    yield tried
-                    break
+    def _pricing(self, kept: Sequence[int], free: Sequence[int] = ()) -> Pricing:
+        """A problem of these limits alone, in which nothing counts but how far the free ones are missed."""
+        problem = self._problem
+        limits = []
+        for r in kept:
+            limit = problem.limits[r]
+            weight = 1.0 / max(1.0, abs(limit.bound)) if r in free else None
+            limits.append(replace(limit, soft=weight))
+        named = {limit.if_used for limit in limits} | {name for limit in limits for name in limit.setup}
+        nothing = np.zeros_like(problem.objective.gain)
+        return replace(
+            problem,
+            limits=tuple(limits),
+            switches=tuple(switch for switch in problem.switches if switch.campaign in named),
+            objective=Objective(nothing, nothing, problem.objective.cost, pays_setup=False),
+        ).pricing(self._book)
 
-    def _solvable(self, limits: list[Limit]) -> bool:
-        """Whether some plan of whole customers keeps these limits."""
-        pricing = replace(self._problem, limits=tuple(limits)).pricing(self._book)
+    def _possible(self, pricing: Pricing) -> WholePlan | None:
+        """A plan of whole customers that keeps the limits, if there is one."""
         try:
-            solve(pricing, self._max_cells, lambda text: None)
-        except (Shortage, OnlyWholeNumbers):
-            return False
-        return True
+            return decide(pricing, self._generation(pricing)).whole
+        except Shortage:
+            return None
+        except OnlyWholeNumbers as unknown:
+            self._proved &= unknown.proved
+            return None
+
+    def _generation(self, pricing: Pricing) -> Generation:
+        live = np.flatnonzero(pricing.cells.customers > 0)
+        customers = pricing.cells.customers[live].astype(float)
+        tolerance = max(tolerance_of(pricing), ROUGH) if len(live) > MOST_EXACT else tolerance_of(pricing)
+        return Generation(pricing, live, customers, self._max_cells, tolerance, self._progress)
 
 
 def _support(shortage: Shortage | None) -> NDArray[np.bool_] | None:
     """The limits whose prices prove a shortage."""
     return None if shortage is None else np.abs(shortage.prices) > 0
-
-
-def _changed(limit: Limit, missed: float) -> Change:
-    """The limit with a bound that it misses no more, rounded to what a planner would write."""
-    if limit.tiring is not None or (limit.use < 0).any():
-        return Change(limit, None)  # a share or a return: no bound of the row is a figure of the plan
-    unit = _unit(limit)
-    if limit.at_least:
-        return Change(limit, max(0.0, np.floor((limit.bound - missed) / unit + NEGLIGIBLE) * unit))
-    least = max(limit.bound, limit.committed) + missed
-    return Change(limit, ceil(least / unit - NEGLIGIBLE) * unit)
-
-
-def _unit(limit: Limit) -> float:
-    """What the limit is counted in: whole contacts and customers, hundredths of hours and money."""
-    whole = limit.customers or bool(np.isin(limit.use, (0.0, 1.0)).all())
-    return 1.0 if whole else CENT
-
-
-def _further(change: Change, steps: int) -> Change:
-    """The change with so many more contacts given up."""
-    limit = change.limit
-    if change.bound is None or not steps:
-        return change
-    step = steps * (1.0 if limit.customers else float(np.abs(limit.use).max(initial=1.0)))
-    if not limit.at_least:
-        return Change(limit, change.bound + step)
-    return Change(limit, max(0.0, np.floor(change.bound) - step + (change.bound % 1 > 0)))
-
-
-def _repaired(limits: tuple[Limit, ...], repair: Repair) -> Iterator[Limit]:
-    new = {change.limit.path: change.bound for change in repair}
-    for limit in limits:
-        bound = new.get(limit.path, limit.bound)
-        if bound is not None:
-            yield replace(limit, bound=bound)

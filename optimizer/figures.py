@@ -31,8 +31,8 @@ def channel_weeks(allocation: pd.DataFrame, channels: Sequence[str], start: date
     figure = go.Figure()
     for index, channel in enumerate(channels):
         counts = [float(totals.get((channel, i), 0)) for i in range(len(stretches))]
-        figure.add_bar(x=labels, y=counts, name=_label(channel), marker=_marker(index))
-    return _laid_out(figure, height=340, barmode="stack", yaxis_title="contacts")
+        figure.add_bar(x=labels, y=counts, name=label(channel), marker=_marker(index))
+    return laid_out(figure, height=340, barmode="stack", yaxis_title="contacts")
 
 
 def campaign_bars(allocation: pd.DataFrame, channels: Sequence[str]) -> go.Figure:
@@ -45,12 +45,12 @@ def campaign_bars(allocation: pd.DataFrame, channels: Sequence[str]) -> go.Figur
     for index, channel in enumerate(channels):
         counts = [float(totals.get((channel, campaign), 0)) for campaign in order.index]
         figure.add_bar(
-            x=counts, y=places, orientation="h", name=_label(channel), marker=_marker(index),
-            customdata=[_label(name) for name in order.index], hovertemplate="%{customdata}: %{x:,}",
+            x=counts, y=places, orientation="h", name=label(channel), marker=_marker(index),
+            customdata=[label(name) for name in order.index], hovertemplate="%{customdata}: %{x:,}",
         )  # fmt: skip
-    _laid_out(figure, height=110 + 26 * len(order), barmode="stack", xaxis_title="contacts")
+    laid_out(figure, height=110 + 26 * len(order), barmode="stack", xaxis_title="contacts")
     return figure.update_yaxes(
-        tickvals=places, ticktext=[_label(name) for name in order.index], automargin=True
+        tickvals=places, ticktext=[label(name) for name in order.index], automargin=True
     )
 
 
@@ -75,10 +75,10 @@ def calendar_map(
     figure = go.Figure()
     _add_grounds(figure, ground)
     _add_counts(figure, counts, [[when.isoformat() for when in dates]] * len(rows))
-    _laid_out(figure, height=120 + 24 * len(rows))
+    laid_out(figure, height=120 + 24 * len(rows))
     ticks, labels = _day_labels(dates)
     figure.update_xaxes(tickvals=ticks, ticktext=labels, side="top", showgrid=False, tickangle=0)
-    names = [_label(name) for _, name in rows]
+    names = [label(name) for _, name in rows]
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=names, automargin=True, showgrid=False)
     figure.add_hline(y=len(closed["campaign"]) - 0.5, line={"color": "#222222", "width": 1.5})
     return figure
@@ -135,9 +135,9 @@ def _names_month(dates: list[date], index: int, ticks: list[int]) -> bool:
     return dates[min(index + 1, len(dates) - 1)].month == dates[index].month
 
 
-def _label(name: str) -> str:
-    """A name as text: Plotly reads markup in labels, so it is escaped; long ones are cut."""
-    return escape(name if len(name) <= 30 else f"{name[:29]}…")
+def label(name: str, most: int = 30) -> str:
+    """A name as text: Plotly reads markup in labels, so it is escaped; beyond `most` signs it is cut."""
+    return escape(name if len(name) <= most else f"{name[: most - 1]}…")
 
 
 def _marker(index: int) -> dict[str, object]:
@@ -145,7 +145,8 @@ def _marker(index: int) -> dict[str, object]:
     return {"color": PALETTE[index % len(PALETTE)], "pattern": {"shape": shape}}
 
 
-def _laid_out(figure: go.Figure, *, height: int, **more: object) -> go.Figure:
+def laid_out(figure: go.Figure, *, height: int, **more: object) -> go.Figure:
+    """The figure with the page's width, type and legend; `height` in pixels, `more` as in Plotly's layout."""
     return figure.update_layout(
         template="plotly_white", width=_WIDTH, height=height, separators=".,",
         margin={"l": 10, "r": 10, "t": 30, "b": 10}, font={"family": "system-ui, sans-serif", "size": 13},

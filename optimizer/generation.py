@@ -107,7 +107,7 @@ class Generation:
     ) -> None:
         self.pricing, self._tolerance, self._progress = pricing, tolerance, progress
         self._live, self._customers, self._centre = live, customers, centre
-        few = centre is None and not pricing.switches
+        few = centre is None
         self._block = share_rows(pricing, self._live, min(max_cells, MOST_ROWS) if few else max_cells)
         self._sizes = np.bincount(self._block, weights=self._customers).astype(np.float64)
         self._members = np.split(

@@ -69,6 +69,16 @@ class _Pairs:
     amount: NDArray[np.float64]
     reduced_cost: NDArray[np.float64]
 
+    @property
+    def in_cells_with_several(self) -> NDArray[np.bool_]:
+        """The pairs of cells that have more than one: the others are settled."""
+        return np.asarray(np.bincount(self.cell, minlength=1)[self.cell] > 1)
+
+    def only(self, chosen: NDArray[np.bool_]) -> _Pairs:
+        """The chosen pairs."""
+        cell, stream = self.cell[chosen], self.stream[chosen]
+        return _Pairs(cell, stream, self.amount[chosen], self.reduced_cost[chosen])
+
 
 class _Face:
     """All solutions at which the prices are right: a small linear program over `_Pairs`."""
@@ -80,6 +90,9 @@ class _Face:
         pairs = _even_pairs(pricing, linear)
         use, left = pricing.use(pairs.cell, pairs.stream).T, rows.left(used)
         now = use @ pairs.amount
+        several = pairs.in_cells_with_several
+        self._settled = use[:, ~several] @ pairs.amount[~several]
+        pairs, use = pairs.only(several), use[:, several]
         # A soft limit may be missed where its price is the penalty.
         spare = rows.soft - np.abs(self._prices)
         soft = np.flatnonzero(np.isfinite(rows.soft) & (spare <= EVEN * np.maximum(1.0, np.abs(spare))))
@@ -91,6 +104,7 @@ class _Face:
         tight = self._prices != 0
         self._lower = np.where(rows.at_least | tight, np.minimum(left, self._now), -np.inf)
         self._upper = np.where(~rows.at_least | tight, np.maximum(left, self._now), np.inf)
+        self._lower, self._upper = self._lower - self._settled, self._upper - self._settled
         self._model, self._first = _program(pairs, self._coefficients, self._lower, self._upper)
 
     def range_of(self, r: int) -> NDArray[np.float64]:
@@ -98,9 +112,9 @@ class _Face:
         low, high = -np.inf, np.inf
         self._model.changeRowBounds(self._first + r, -np.inf, np.inf)
         if self._prices[r] != 0 or not self._at_least[r]:
-            low = min(-self._most(r, -1.0), self._now[r])
+            low = min(self._settled[r] - self._most(r, -1.0), self._now[r])
         if self._prices[r] != 0 or self._at_least[r]:
-            high = max(self._most(r, 1.0), self._now[r])
+            high = max(self._settled[r] + self._most(r, 1.0), self._now[r])
         self._model.changeRowBounds(self._first + r, self._lower[r], self._upper[r])
         return np.array([low, high])
 
@@ -110,7 +124,7 @@ class _Face:
         self._model.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         self._model.run()
         match self._model.getModelStatus():
-            case highspy.HighsModelStatus.kOptimal:
+            case highspy.HighsModelStatus.kOptimal | highspy.HighsModelStatus.kModelEmpty:
                 return -float(self._model.getObjectiveValue())
             case highspy.HighsModelStatus.kUnbounded:
                 return np.inf

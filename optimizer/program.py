@@ -10,6 +10,7 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
+from optimizer.links import Links
 from optimizer.rows import Rows
 
 # HiGHS reads these as its options; limits count work, never seconds, so that a run can be repeated.
@@ -19,6 +20,8 @@ SOLVER = {
     "primal_feasibility_tolerance": 1e-9,
     "dual_feasibility_tolerance": 1e-9,
 }
+# New columns leave the last basis primal feasible, new rows dual feasible: each simplex goes on from there.
+DUAL, PRIMAL = 1, 4
 
 
 class SolverFailure(RuntimeError):  # noqa: N818 - it is what happened
@@ -44,8 +47,9 @@ class Master:
 
     Columns are added as they are found; each says what it brings and uses per customer of its block.
     Every block begins with the empty stream. `most[b, c]` is the most contacts of switch c that a
-    customer of block b may have (0: none, and no row). `weights[r]` is what a unit missed of limit r
-    counts while `shortage=True` asks for the least sum missing (infinite: it may not be missed).
+    customer of block b may have; a row is added when a solution breaks it. `weights[r]` is what a unit
+    missed of limit r counts while `shortage=True` asks for the least sum missing (infinite: it may not
+    be missed).
     """
 
     def __init__(
@@ -56,15 +60,14 @@ class Master:
         weights: NDArray[np.float64],
     ) -> None:
         self._blocks, self._rows, self._weights = len(sizes), rows, weights
-        self._link = np.full(most.shape, -1, dtype=np.int64)
-        self._link[most > 0] = np.arange(int((most > 0).sum()))
-        self._model = self._start(sizes, most)
+        self._links = Links(most * sizes[:, None])
+        self._model = self._start(sizes)
         self._values: list[NDArray[np.float64]] = [np.zeros(self._blocks)]
         self._first = len(rows.bound) + len(rows.setup)
         self._shortage = False
         self._penalise(shortage=False)
 
-    def _start(self, sizes: NDArray[np.float64], most: NDArray[np.float64]) -> highspy.Highs:
+    def _start(self, sizes: NDArray[np.float64]) -> highspy.Highs:
         """The program with empty streams only, built by PuLP; later columns go to its HiGHS model."""
         rows, problem = self._rows, pulp.LpProblem("master", pulp.LpMaximize)
         missing = [problem.add_variable(f"a{n:07d}", 0) for n in range(len(rows.bound))]
@@ -81,13 +84,9 @@ class Master:
             sense = pulp.LpConstraintGE if least else pulp.LpConstraintLE
             row = pulp.LpAffineExpression(items)
             problem.addConstraint(pulp.LpConstraint(row, sense, f"limit{n}", float(bound)))
-        for block, c in zip(*np.nonzero(most > 0), strict=True):
-            row = pulp.LpAffineExpression({used[c]: -float(most[block, c] * sizes[block])})
-            problem.addConstraint(pulp.LpConstraint(row, pulp.LpConstraintLE, f"link{block}_{c}", 0.0))
         problem.solve(pulp.HiGHS(msg=False, **SOLVER))
         model: highspy.Highs = problem.solverModel
-        # New columns leave the last basis primal feasible: the primal simplex goes on from there.
-        model.setOptionValue("simplex_strategy", 4)
+        model.setOptionValue("simplex_strategy", PRIMAL)
         return model
 
     def add(
@@ -105,15 +104,8 @@ class Master:
         parts = [
             sparse.csr_array((np.ones(count), (np.arange(count), block)), shape=(count, self._blocks)),
             use,
+            self._links.of_columns(self._model.getNumCol(), block, contacts),
         ]
-        if self._link.size:
-            column, switch = np.nonzero(contacts)
-            link = self._link[block[column], switch]
-            parts.append(
-                sparse.csr_array(
-                    (contacts[column, switch], (column, link)), shape=(count, int(self._link.max()) + 1)
-                )
-            )
         rows = sparse.hstack(parts, format="csr")
         cost = np.zeros(count) if self._shortage else -value
         free = np.full(count, highspy.kHighsInf)
@@ -135,19 +127,40 @@ class Master:
         """
         if shortage != self._shortage:
             self._penalise(shortage)
-        self._model.run()
-        status = self._model.getModelStatus()
-        if status != highspy.HighsModelStatus.kOptimal:
-            raise SolverFailure(f"the linear program ended with {self._model.modelStatusToString(status)}")
+        self._run()
+        while self._add_links():
+            self._model.setOptionValue("simplex_strategy", DUAL)
+            self._run()
+        self._model.setOptionValue("simplex_strategy", PRIMAL)
         dual = -np.array(self._model.getSolution().row_dual)
         limits = slice(self._blocks, self._blocks + len(self._rows.bound))
-        link = np.where(self._link >= 0, np.append(dual[limits.stop :], 0.0)[self._link], 0.0)
         return Duals(
             -float(self._model.getObjectiveValue()),
             self._rows.fair(dual[limits], self.ceiling(shortage)),
             dual[: self._blocks],
-            np.maximum(link, 0.0),
+            self._links.prices(dual[limits.stop :]),
         )
+
+    def _run(self) -> None:
+        self._model.run()
+        status = self._model.getModelStatus()
+        if status == highspy.HighsModelStatus.kUnknown:  # lost in rounding: from the beginning then
+            self._model.clearSolver()
+            self._model.run()
+            status = self._model.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise SolverFailure(f"the linear program ended with {self._model.modelStatusToString(status)}")
+
+    def _add_links(self) -> int:
+        """Adds the links that the solution breaks; how many there are."""
+        solution = np.array(self._model.getSolution().col_value)
+        rows = self._links.broken_by(solution, slice(len(self._rows.bound), self._first))
+        count = rows.shape[0]
+        self._model.addRows(
+            count, np.full(count, -highspy.kHighsInf), np.zeros(count), rows.nnz,
+            rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), rows.data,
+        )  # fmt: skip
+        return int(count)
 
     def relax(self, rows: Rows, weights: NDArray[np.float64]) -> None:
         """Changes what missing the limits costs: their `soft` penalties, and the weights of a shortage."""

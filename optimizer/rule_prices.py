@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from models.response import Rates
 from optimizer.faults import BadInput
@@ -21,7 +20,7 @@ from optimizer.plan_file import Cap, Plan
 from optimizer.problem import Problem, make_problem
 from optimizer.segmenting import Segments
 from optimizer.solution import Solution, tolerance_of
-from optimizer.streams import StreamBook
+from optimizer.streams import Stream, StreamBook
 from optimizer.tables import Tables
 
 COLUMNS = ["rule", "change", "brings", "precision"]
@@ -85,10 +84,7 @@ def rule_prices(
     keys is made anew for each plan: what was read from it lazily has to be read before.
     """
     rows, looser = [], list(looser_plans(plan))
-    book = StreamBook()
-    known = [book.add(stream) for stream in solution.pricing.book.streams]
-    linear = solution.linear
-    use = np.bincount(linear.stream, weights=linear.amount, minlength=len(known)).astype(np.float64)
+    linear, known = solution.linear, solution.pricing.book.streams
     for n, one in enumerate(looser):
         progress(f"{n + 1} of {len(looser)}: {one.rule}, {one.change}")
         row: dict[str, Any] = {"rule": one.rule, "change": one.change}
@@ -97,26 +93,29 @@ def rule_prices(
             problem = make_problem(one.plan, tables, segments, rates)
         except BadInput:
             continue
-        value, bound = _solved(problem, solution, book, use, plan.max_cells)
+        value, bound = _solved(problem, solution, known, plan.max_cells)
         row["brings"] = round(max(0.0, bound - linear.bound), 6)
         row["precision"] = round(max(bound - value, 0.0) + max(linear.bound - linear.value, 0.0), 6)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _solved(
-    problem: Problem, solution: Solution, book: StreamBook, use: NDArray[np.float64], max_cells: int
-) -> tuple[float, float]:
-    """Value and bound of a looser plan's linear program with the campaigns in use fixed."""
+def _solved(problem: Problem, solution: Solution, known: list[Stream], max_cells: int) -> tuple[float, float]:
+    """Value and bound of a looser plan's linear program with the campaigns in use fixed.
+
+    It begins from the plan's own streams: those of another looser plan may break a rule that holds here.
+    """
+    book = StreamBook()
+    for stream in known:
+        book.add(stream)
     pricing, used = problem.pricing(book), np.rint(solution.linear.used)
     live = np.flatnonzero(problem.cells.customers > 0)
     customers = problem.cells.customers[live].astype(float)
-    centre = solution.linear.prices
-    generation = Generation(
-        pricing, live, customers, max_cells, tolerance_of(pricing), lambda text: None, centre
-    )
-    generation.popular = use
-    linear = generation.run(used, used)
-    return linear.value, linear.bound
+    near, linear = tolerance_of(pricing), solution.linear
+    generation = Generation(pricing, live, customers, max_cells, near, lambda text: None, linear.prices)
+    use = np.bincount(linear.stream, weights=linear.amount, minlength=len(book))
+    generation.popular = use.astype(np.float64)
+    looser = generation.run(used, used)
+    return looser.value, looser.bound
 
 
 def _policy(plan: Plan, **changes: Any) -> Plan:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from optimizer.goal_wording import goal_in_money, goal_words
 from optimizer.wording import WEEKDAYS, counted, day, enumeration, money, number, share, span, weeks
+
+if TYPE_CHECKING:
+    from optimizer.plan_file import Plan
 
 _NAMED = 3  # how many features, campaigns, weekdays a sentence names before it says "others"
 
@@ -26,18 +31,16 @@ def segment_strategy(
     segments: pd.DataFrame,
     streams: pd.DataFrame,
     allocation: pd.DataFrame,
-    *,
-    start: date,
-    days: int,
-    currency: str,
+    plan: Plan,
 ) -> dict[Hashable, list[str]]:
     """A few plain sentences a segment, in the order of `segments`.
 
     `segments`: segment, name, customers, share, then features' means and value figures;
     `streams`: segment, stream, dated_contacts (words), customers, contacts (of all its customers),
     expected_value, cost; `allocation`: segment, campaign, channel, date, contacts,
-    expected_responses, expected_value, cost. Money is in `currency`; the period is `days` long.
+    expected_responses, expected_value, cost. Figures are in the units of the plan's objective.
     """
+    start, days = plan.period.start, plan.period.days
     features = _compared_features(segments)
     strategy: dict[Hashable, list[str]] = {}
     for index, (segment, customers) in enumerate(
@@ -55,7 +58,7 @@ def segment_strategy(
             _what(own),
             _when(own, start, days),
             _common_series(own_streams),
-            _what_it_brings(own, own_streams, currency),
+            _what_it_brings(own, own_streams, plan),
         ]
     return strategy
 
@@ -141,14 +144,18 @@ def _common_series(streams: pd.DataFrame) -> str:
     return f"{how_many} in use; the most common, for {customers}: {first['dated_contacts']}."
 
 
-def _what_it_brings(allocation: pd.DataFrame, streams: pd.DataFrame, currency: str) -> str:
+def _what_it_brings(allocation: pd.DataFrame, streams: pd.DataFrame, plan: Plan) -> str:
     value, cost = float(allocation["expected_value"].sum()), float(allocation["cost"].sum())
-    responses = float(allocation["expected_responses"].sum())
-    each = money(value / float(streams["customers"].sum()), currency)
+    responses, reached = float(allocation["expected_responses"].sum()), float(streams["customers"].sum())
     responding = f"{number(responses)} expected responses" if responses else "No response is expected"
+    spent, words = money(cost, plan.currency), goal_words(plan)
+    if not goal_in_money(plan):
+        each = money(cost / reached, plan.currency)
+        return f"{responding} for contact costs of {spent}, that is {each} for each customer contacted."
+    costs = "after" if plan.objective.goal == "expected_margin" else "for"
     return (
-        f"{responding}; {money(value, currency)} of expected value after costs of "
-        f"{money(cost, currency)}, that is {each} for each customer contacted."
+        f"{responding}; {money(value, plan.currency)} of {words.name} {costs} contact costs of {spent}, "
+        f"that is {money(value / reached, plan.currency)} for each customer contacted."
     )
 
 

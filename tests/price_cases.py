@@ -1,4 +1,4 @@
-"""Solving a workspace of the tests as far as its prices, and its linear program once more with a bound moved."""
+"""Solving a workspace of the tests for its prices, and once more with a limit's bound moved."""
 
 from __future__ import annotations
 

@@ -65,6 +65,8 @@ class Fake:
     response_rates: pd.DataFrame
     limits: pd.DataFrame
     warnings: tuple[str, ...] = field(default=())
+    rule_prices: pd.DataFrame | None = None
+    permission_worth: pd.DataFrame | None = None
 
 
 def fake_segments() -> pd.DataFrame:
@@ -159,6 +161,27 @@ def fake_limits() -> pd.DataFrame:
     return limits.assign(price_from=np.nan, price_to=np.nan)
 
 
+def fake_rule_prices() -> pd.DataFrame:
+    rows = [
+        ("policy.max_per_customer[0]", "one contact more", 812.5, 0.4),
+        ("policy.min_days_between", "one day less", 0.0, 0.4),
+        (f"campaigns.insurance {NASTY}.max_per_customer[0]", "one contact more", 3120.75, 160.0),
+        ("channels.sms.max_per_customer[0]", "one contact more", np.nan, np.nan),
+    ]
+    return pd.DataFrame(rows, columns=["rule", "change", "brings", "precision"])
+
+
+def fake_permission_worth() -> pd.DataFrame:
+    rows = [
+        (segment, channel, 100 * segment, 100 * segment, round(worth / segment, 6), round(3 * worth, 6))
+        for segment in range(1, 7)
+        for channel, worth in (("sms", 0.43), ("email", 1.234), ("phone", 0.0004))
+        if (segment, channel) != (2, "sms")
+    ]
+    columns = ["segment", "channel", "customers", "customers_priced", "mean", "most"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def fake_result(plan: Plan) -> Fake:
     allocation, segments, streams = fake_allocation(), fake_segments(), fake_streams()
     rates = pd.DataFrame(
@@ -177,6 +200,10 @@ def fake_result(plan: Plan) -> Fake:
         "upper_bound": value * (1 + 4e-5),
         "gap": 4e-5,
         "expected_margin": value,
+        "penalties": {"total": 0.0, "limits": {}},
+        "setup_costs": 0.0,
+        "campaigns_used": sorted(CAMPAIGNS),
+        "nodes": 1,
         "cost": float(allocation["cost"].sum()),
         "contacts": int(allocation["contacts"].sum()),
         "customers": 100_000,
@@ -205,7 +232,18 @@ def fake_result(plan: Plan) -> Fake:
         "response_rates: 3 of 120 segment, campaign, channel combinations have no rate; their rate is 0.",
         f"campaign {NASTY}: its window ends after the period.",
     )
-    return Fake(plan, summary, segments, streams, allocation, rates, fake_limits(), warnings)
+    return Fake(
+        plan,
+        summary,
+        segments,
+        streams,
+        allocation,
+        rates,
+        fake_limits(),
+        warnings,
+        None,
+        fake_permission_worth(),
+    )
 
 
 def empty_result(plan: Plan) -> Fake:
@@ -214,6 +252,8 @@ def empty_result(plan: Plan) -> Fake:
         "expected_value": 0.0,
         "upper_bound": 0.0,
         "gap": 0.0,
+        "expected_margin": 0.0,
+        "campaigns_used": [],
         "cost": 0.0,
         "contacts": 0,
         "reached": 0,
@@ -227,7 +267,7 @@ def empty_result(plan: Plan) -> Fake:
     )
 
 
-def fake_plan(folder: Path) -> Plan:
+def fake_plan(folder: Path, **changes: Any) -> Plan:
     path = folder / "plan.yaml"
-    path.write_text(yaml.safe_dump(PLAN, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(PLAN | changes, sort_keys=False), encoding="utf-8")
     return load_plan(path)

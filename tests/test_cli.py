@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,11 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 import optimizer
-from optimizer import cli, screen
+from optimizer import cli
 from optimizer.faults import BadInput, Fault
 from optimizer.run_folder import run_lock
 
@@ -37,12 +37,17 @@ SUMMARY = {
     "reached": 1500,
     "cells": 120,
     "streams": 31,
+    "expected_margin": 12345.678,
+    "penalties": {"total": 0.0, "limits": {}},
+    "setup_costs": 0.0,
+    "campaigns_used": [],
 }
 LIMITS = pd.DataFrame(
     {
         "limit": ["budget[0]", "channels.phone.capacity[0] week 2", "reach[0]", "budget[1]"],
         "bound": [15000.0, 160.0, 1000.0, 9.0],
         "used": [15000.0, 160.0, 1000.0, 1.0],
+        "slack": [0.0, 0.0, 0.0, 8.0],
         "shadow_price": [2.31, 17.5, -0.25, 0.0],
         "price_from": [12000.0, 0.0, 990.0, 1.0],
         "price_to": [16400.0, 171.25, 1012.0, float("inf")],
@@ -65,7 +70,12 @@ class StandIn:
 
     def __init__(self, workspace: Path) -> None:
         self.plan = SimpleNamespace(
-            folder=workspace, currency="EUR", period=SimpleNamespace(start=date(2026, 11, 30))
+            folder=workspace,
+            currency="EUR",
+            period=SimpleNamespace(start=date(2026, 11, 30)),
+            objective=SimpleNamespace(goal="expected_margin"),
+            channels={},
+            campaigns={},
         )
         self.calls: list[tuple[Any, ...]] = []
         self.hooks: dict[str, Callable[[], None]] = {}
@@ -93,7 +103,9 @@ class StandIn:
             progress("program", f"round {number}, gap 0.4 %")
         self._called("run", refit_segments, earlier_run, *(["full prices"] if full_prices else []))
         warnings = ("2 rows of contact_history were left out",)
-        return SimpleNamespace(summary=SUMMARY, limits=LIMITS, warnings=warnings, write=self.write)
+        return SimpleNamespace(
+            plan=self.plan, summary=SUMMARY, limits=LIMITS, warnings=warnings, write=self.write
+        )
 
     def write(self, folder: Path) -> None:
         (folder / "summary.json").write_text("{}")
@@ -103,6 +115,7 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    import_module("optimizer.audit")  # which needs what a stand-in takes the place of
     made = StandIn(tmp_path)
     modules = {
         "plan_file": {"load_plan": made.load_plan},
@@ -145,16 +158,7 @@ def test_a_run_is_stored_and_closed_with_a_table(stand_in: StandIn, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert files(tmp_path) == WHOLE
     assert stand_in.calls[1:] == [("run", False, None), ("write",)]
-    for word in (
-        "optimal",
-        "12,345.68 EUR",
-        "12,346 EUR",
-        "0.0026 %",
-        "4,210",
-        "1,500 of 2,000 (75.0%)",
-        "120",
-        "31",
-    ):
+    for word in ("optimal", "0.0026 %", "4,210", "1,500", "120", "31"):
         assert word in result.stdout
     report = tmp_path / "runs" / "2026-11-30" / "report.html"
     assert result.stdout.splitlines()[-2:] == [
@@ -169,7 +173,6 @@ def test_the_dearest_limits_stand_first_and_free_ones_not_at_all(stand_in: Stand
     places = [told.index(name) for name in ("channels.phone.capacity[0] week 2", "budget[0]", "reach[0]")]
     assert places == sorted(places)
     assert "budget[1]" not in told
-    assert "12,000 – 16,400" in told
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(stand_in: StandIn, tmp_path: Path) -> None:
@@ -336,64 +339,3 @@ def test_help_loads_neither_engine_nor_solver() -> None:
     heavy = ("pandas", "ibis", "pulp", "duckdb", "rich.console")
     code = f"import sys, optimizer.cli; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-# On a terminal
-
-
-def terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> io.StringIO:
-    shown = io.StringIO()
-    console = Console(
-        file=shown, force_terminal=True, width=width, markup=False, highlight=False, emoji=False
-    )
-    monkeypatch.setattr(screen, "errors", lambda: console)
-    monkeypatch.setattr(screen, "output", lambda: console)
-    return shown
-
-
-@pytest.mark.parametrize(("width", "heading"), [(140, True), (60, False)])
-def test_faults_are_a_table_where_it_fits(monkeypatch: pytest.MonkeyPatch, width: int, heading: bool) -> None:
-    shown = terminal(monkeypatch, width)
-    screen.show_faults([FAULT])
-    told = shown.getvalue()
-    assert ("what to do" in told) is heading
-    assert "[bold]fax[/bold]" in told
-    assert "C\x1b2" not in told
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_the_closing_table_fits_the_terminal(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    shown = terminal(monkeypatch, width)
-    screen.show_closing(SUMMARY, LIMITS, "EUR", tmp_path / "report.html")
-    table = shown.getvalue().split("Report:")[0]
-    assert "12,345.68 EUR" in table
-    assert "17.5" in table
-    assert "\x1b[3" not in table  # no colour
-    plain = [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in table.splitlines()]
-    assert max(map(len, plain)) <= width
-    assert str(tmp_path / "report.html") in shown.getvalue()  # in one piece, to be copied
-
-
-def test_bars_show_each_stage_and_the_last_detail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    shown = terminal(monkeypatch, 100)
-    with screen.RunProgress() as progress:
-        progress("read", "2,400 customers")
-        progress("program", "round 1")
-        progress("program", "round [7], gap 0.4 %, 1,203 streams")
-    last = shown.getvalue()
-    for word in ("read", "2,400 customers", "program", "round [7], gap 0.4 %, 1,203 streams", "✓"):
-        assert word in last
-
-
-def test_figures_that_are_missing_or_without_bound() -> None:
-    assert screen.number(None) == screen.number(float("nan")) == "-"
-    assert screen.number(float("inf")) == "unlimited"
-    assert screen.number(1234.0) == "1,234"
-    empty = {**SUMMARY, "customers": 0, "reached": 0, "gap": float("nan"), "upper_bound": None}
-    rows = dict(screen._closing_rows(empty, "EUR"))
-    assert rows["customers reached"] == "0 of 0"
-    assert rows["gap"] == "-"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from report_samples import NASTY, empty_result, fake_plan, fake_result
+from report_samples import NASTY, PLAN, empty_result, fake_plan, fake_result, fake_rule_prices
 
-from optimizer import wording
+from optimizer import report, wording
 from optimizer.plan_file import Plan
 from optimizer.report import render
+
+LIBRARY = "var Plotly = {newPlot() {}};"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,14 @@ class Page(HTMLParser):
         return [value for _, attribute, value in self.attributes if attribute == name]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def library() -> Iterator[None]:
+    """Short in the place of Plotly's millions of signs, which every test would have to read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "get_plotlyjs", lambda: LIBRARY)
+        yield
+
+
 @pytest.fixture(scope="module")
 def html(plan: Plan) -> str:
     return render(fake_result(plan))
@@ -82,6 +95,7 @@ def test_nothing_is_loaded_from_elsewhere(html: str, page: Page) -> None:
     assert "url(" not in style[1]
     assert "@import" not in style[1]
     assert "default-src 'none'" in html
+    assert f"<script>{LIBRARY}</script>" in html
 
 
 def test_names_are_text_and_never_markup(html: str, page: Page) -> None:
@@ -112,7 +126,7 @@ def test_every_section_has_its_content(page: Page) -> None:
 
 def test_every_figure_has_a_place_data_and_a_description(html: str, page: Page) -> None:
     figures = figures_of(html)
-    assert sorted(figures) == ["calendar", "campaigns", "channel-weeks"]
+    assert sorted(figures) == ["calendar", "campaigns", "channel-weeks", "limit-bars", "permission-map"]
     for place, figure in figures.items():
         assert place in page.values("id")
         assert figure["data"]
@@ -136,7 +150,7 @@ def test_an_empty_calendar_says_so_in_words(plan: Plan) -> None:
     assert "no customer has a granted permission" in page.text
     assert "Nobody in this segment is contacted" in page.text
     assert "const figures" not in html
-    assert len(html) < 200_000, "no figures, no Plotly"
+    assert LIBRARY not in html, "no figures, no Plotly"
 
 
 def test_a_reason_given_in_the_summary_is_shown_and_so_are_used_up_limits(plan: Plan) -> None:
@@ -182,3 +196,125 @@ def test_short_and_long_periods_are_drawn(plan: Plan, days: int) -> None:
     html = render(replace(full, plan=shorter, allocation=full.allocation[inside]))
     ticks = figures_of(html)["calendar"]["layout"]["xaxis"]["ticktext"]
     assert len(ticks) == {1: 1, 10: 10, 60: 9}[days]
+
+
+def text_of(html: str) -> str:
+    return Page(html).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("objective", "value", "words", "absent"),
+    [
+        ({"maximize": "expected_revenue"}, 5000.0, ("Expected revenue EUR 5,000", "be worth more than"), []),
+        (
+            {"maximize": "expected_responses"},
+            812.0,
+            ("Expected responses 812 responses", "bring more than 812"),
+            ["Expected revenue"],
+        ),
+        (
+            {"maximize": "reach"},
+            61234.0,
+            ("Customers reached 61,234 customers 61 % of 100,000", "reach more than 61,234 customers"),
+            ["Customers reached 61,234 61"],
+        ),
+        (
+            {"minimize": "cost"},
+            -1234.0,
+            ("Cost EUR 1,234 of all contacts", "no plan can cost less", "cost less than EUR 1,234"),
+            ["−1,234"],
+        ),
+    ],
+)
+def test_every_objective_is_told_in_its_own_unit(
+    tmp_path: Path, objective: dict[str, str], value: float, words: tuple[str, ...], absent: list[str]
+) -> None:
+    full = fake_result(fake_plan(tmp_path, objective=objective))
+    summary = full.summary | {"expected_value": value, "upper_bound": value, "gap": 0.0}
+    told = text_of(render(replace(full, summary=summary | {"expected_margin": 777.0})))
+    for text in (*words, "Expected margin EUR 777.00"):
+        assert text in told
+    assert not [text for text in ("xpected value", *absent) if text in told]
+
+
+def test_setup_costs_penalties_unused_campaigns_and_kept_contacts(tmp_path: Path, plan: Plan) -> None:
+    campaigns = PLAN["campaigns"] | {"reminder": PLAN["campaigns"]["reminder"] | {"setup_cost": 150}}
+    full = fake_result(fake_plan(tmp_path, campaigns=campaigns))
+    summary = full.summary | {
+        "setup_costs": 150.0,
+        "penalties": {"total": 12.5, "limits": {"reach[0]": 2.5, "budget[0]": 10.0}},
+        "campaigns_used": ["reminder", "loyalty_thanks"],
+        "provisional": {"contacts": 2000, "kept": 1940, "share": 0.97, "charge": 3.0},
+    }
+    told = text_of(render(replace(full, summary=summary)))
+    for text in (
+        "EUR 150.00 of it are setup costs", "Expected margin less penalties", "for 2 soft limits missed",
+        "penalties: budget[0] (EUR 10.00), reach[0] (EUR 2.50)", "Campaigns used 2 of 5",
+        "not used: winter_sale, satisfaction_survey and insurance", "Provisional contacts kept 97 %",
+        "1,940 of 2,000", "Prices are those with the campaigns fixed",
+    ):  # fmt: skip
+        assert text in told
+    plain = text_of(render(fake_result(plan)))
+    for text in ("setup costs", "enalties", "Campaigns used", "Provisional", "fixed as"):
+        assert text not in plain
+
+
+def test_limits_are_drawn_by_what_one_more_percent_brings(html: str) -> None:
+    figure = figures_of(html)["limit-bars"]
+    (words,) = [trace for trace in figure["data"] if trace.get("mode") == "text"]
+    axis = figure["layout"]["yaxis"]
+    assert axis["ticktext"] == [
+        "budget[0]", "reach[0]", "channels.phone.capacity[0] week 1", "channels.phone.capacity[0] week 2",
+        "budget[1] week 4", "channels.email.capacity[0] 2026-11-30",
+    ]  # fmt: skip
+    assert axis["tickvals"] == sorted(axis["tickvals"], reverse=True), "the first on top"
+    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in words["text"]] == [
+        "EUR 1.37 per EUR 1", "EUR −0.04 per customer", "EUR 9.20 per hour", "EUR 9.20 per hour", "", "",
+    ]  # fmt: skip
+    sizes = {trace["name"]: trace["x"] for trace in figure["data"] if trace.get("name")}
+    assert sizes["limit without a price"] == pytest.approx([90.01, 80])
+    assert sizes["minimum with a price"] == [100]
+
+
+def test_shares_have_no_part_used(plan: Plan) -> None:
+    full = fake_result(plan)
+    row = {"limit": "volume[0].max_share", "bound": 0.0, "used": -40.0, "slack": 40.0, "shadow_price": 0.0}
+    html = render(replace(full, limits=pd.concat([full.limits, pd.DataFrame([row])], ignore_index=True)))
+    assert "volume[0].max_share" not in figures_of(html)["limit-bars"]["layout"]["yaxis"]["ticktext"]
+    assert "The row of a share" in Page(html).text
+
+
+def test_prices_of_rules_are_drawn_and_told(plan: Plan) -> None:
+    html = render(replace(fake_result(plan), rule_prices=fake_rule_prices()))
+    figure = figures_of(html)["rule-bars"]
+    assert figure["data"][0]["x"] == [3120.75, 812.5]
+    assert "&lt;script&gt;" in figure["layout"]["yaxis"]["ticktext"][0]
+    told = text_of(html)
+    for text in ("EUR 3,121, to within EUR 160.00", "one day less EUR 0.00", "not known"):
+        assert text in told
+    assert "--prices full" not in told
+
+
+def test_prices_of_rules_come_when_asked_for(page: Page, plan: Plan) -> None:
+    assert "contactplan run --prices full" in page.text
+    none = replace(fake_result(plan), rule_prices=fake_rule_prices().iloc[:0])
+    assert "no caps, spacing or orders" in Page(render(none)).text
+
+
+def test_the_worth_of_permissions_is_a_map_of_segments_and_channels(html: str, page: Page) -> None:
+    figure = figures_of(html)["permission-map"]
+    (heat,) = figure["data"]
+    assert figure["layout"]["xaxis"]["ticktext"] == ["email", "phone", "sms"], "in the plan's order"
+    assert figure["layout"]["yaxis"]["ticktext"][0] == "segment 1"
+    assert heat["z"][0] == [1.234, 0.0004, 0.43]
+    assert heat["z"][1][2] is None
+    assert heat["text"][0] == ["1.23", "<0.001", "0.43"]
+    assert "1.23 , at most 3.7 100 customers" in page.text
+
+
+def test_a_plan_without_lacking_permissions_has_no_map(plan: Plan) -> None:
+    full = fake_result(plan)
+    assert full.permission_worth is not None
+    html = render(replace(full, permission_worth=full.permission_worth.iloc[:0]))
+    assert "permission-map" not in figures_of(html)
+    assert "What one more permission" not in Page(html).text

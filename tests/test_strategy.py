@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return fake_plan(tmp_path_factory.mktemp("workspace"))
 
 
-def test_strategy_in_words_of_one_small_segment() -> None:
+def small_segment() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     segments = pd.DataFrame(
         {
             "segment": [1, 2],
@@ -47,7 +48,11 @@ def test_strategy_in_words_of_one_small_segment() -> None:
             "cost",
         ],
     )
-    words = segment_strategy(segments, streams, allocation, start=START, days=28, currency="EUR")
+    return segments, streams, allocation
+
+
+def test_strategy_in_words_of_one_small_segment(plan: Plan) -> None:
+    words = segment_strategy(*small_segment(), plan)
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in words[1]] == [
         "100 customers, 25 % of all.",
         "Set apart from the average customer by higher orders (9 against 3).",
@@ -55,10 +60,32 @@ def test_strategy_in_words_of_one_small_segment() -> None:
         "They receive sale by email (100 %) of 60 contacts.",
         "Only on Monday, all in week 1 (30 Nov – 6 Dec).",
         "One series of contacts is in use; the most common, for 60 customers: Mon 30 Nov: sale by email.",
-        "3 expected responses; EUR 120.00 of expected value after costs of EUR 6.00, "
+        "3 expected responses; EUR 120.00 of expected margin after contact costs of EUR 6.00, "
         "that is EUR 2.00 for each customer contacted.",
     ]
     assert words[2][-1] == "Nobody in this segment is contacted in this period."
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        (
+            {"maximize": "expected_revenue"},
+            "3 expected responses; EUR 120.00 of expected revenue for contact costs of EUR 6.00, "
+            "that is EUR 2.00 for each customer contacted.",
+        ),
+        (
+            {"minimize": "cost"},
+            "3 expected responses for contact costs of EUR 6.00, "
+            "that is EUR 0.10 for each customer contacted.",
+        ),
+    ],
+)
+def test_what_a_segment_brings_is_told_in_the_units_of_the_objective(
+    tmp_path: Path, objective: dict[str, str], words: str
+) -> None:
+    told = segment_strategy(*small_segment(), fake_plan(tmp_path, objective=objective))
+    assert told[1][-1].replace("\N{NO-BREAK SPACE}", " ") == words
 
 
 def test_dated_contacts_are_in_the_order_of_their_dates() -> None:

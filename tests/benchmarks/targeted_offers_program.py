@@ -106,7 +106,9 @@ def _limits(offers: Offers, names: list[str]) -> list[Limit]:
         one[j, j] = 1.0
         cost = np.where(np.arange(n) == j, offers.cost, 0.0)
         limits += [
-            Limit(f"campaigns.{name}.contacts.min_if_used", True, offers.least[j], one, everyone, if_used=name),
+            Limit(
+                f"campaigns.{name}.contacts.min_if_used", True, offers.least[j], one, everyone, if_used=name
+            ),
             Limit(f"budget[{j}]", False, offers.budget[j], nothing, everyone, tiring=cost, if_used=name),
         ]
     setup = {name: -(1 + offers.hurdle) * offers.setup[j] for j, name in enumerate(names)}

@@ -51,9 +51,17 @@ class Program:
         self.upper.append(upper)
 
 
-def program_of(world: World, groups: Sequence[Sequence[str]], columns: Sequence[Column]) -> Program:
-    """Write the program; columns are the streams of each group in order, then campaigns, then misses."""
-    limits = limits_of(world)
+def program_of(
+    world: World,
+    groups: Sequence[Sequence[str]],
+    columns: Sequence[Column],
+    limits: Sequence[Limit] | None = None,
+) -> Program:
+    """Write the program; columns are the streams of each group in order, then campaigns, then misses.
+
+    `limits` take the place of the plan's own.
+    """
+    limits = limits_of(world) if limits is None else limits
     soft = [limit for limit in limits if limit.soft is not None]
     choices = [name for name in world.plan["campaigns"] if needs_choice(world, name)]
     campaign_at = {name: len(columns) + i for i, name in enumerate(choices)}
