@@ -13,7 +13,8 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.generation import Generation, LinearPlan, Shortage
+from optimizer.generation import Generation
+from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import CLOSE, OnlyWholeNumbers, WholePlan, whole_plan
 

@@ -11,8 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+import numba
 
+_SETTINGS: Any = numba.config
 _FILES = sorted(Path(__file__).parent.glob("stream_*.py"))
 _STATE = sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()[:12]
 CACHE = Path(__file__).parent / "__pycache__" / f"compiled-{_STATE}"
@@ -22,9 +23,9 @@ def compiled(function: Callable[..., Any] | None = None, *, parallel: bool = Fal
     """Decorates a function to be compiled at its first call."""
     if function is None:
         return lambda decorated: compiled(decorated, parallel=parallel)
-    elsewhere = config.CACHE_DIR
-    config.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
+    elsewhere = _SETTINGS.CACHE_DIR
+    _SETTINGS.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
     try:
-        return njit(cache=True, parallel=parallel)(function)
+        return numba.njit(cache=True, parallel=parallel)(function)
     finally:
-        config.CACHE_DIR = elsewhere
+        _SETTINGS.CACHE_DIR = elsewhere

@@ -18,8 +18,9 @@ from optimizer.branching import decide
 from optimizer.conflict import Conflict, Repair
 from optimizer.conflict_repair import changes
 from optimizer.contact_figures import Objective
-from optimizer.generation import Generation, Shortage
+from optimizer.generation import Generation
 from optimizer.limits import Limit
+from optimizer.linear_plan import Shortage
 from optimizer.problem import Problem
 from optimizer.solution import tolerance_of
 from optimizer.streams import Pricing, StreamBook

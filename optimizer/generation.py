@@ -11,87 +11,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from optimizer.columns import Columns
+from optimizer.linear_plan import Effort, LinearPlan, Shortage
 from optimizer.program import Duals, Master
-from optimizer.row_sharing import even_draw, share_rows
-from optimizer.rows import Rows
+from optimizer.row_sharing import share_rows
 from optimizer.stream_ground import Worth
 from optimizer.streams import Pricing, Tolls
 
 MOST_ROUNDS = 500
-MOST_ROWS = 200
 MOST_MENU = 100
 MOST_FOUND = 6
 FIRST_SAMPLE = 64
 FIRST_LABELS, MOST_LABELS = 1 << 12, 1 << 24
-ROUGH = 1e-3
 MOST_PULL_LEFT = 0.2
 FINEST = 1e-9
 SHUT = 1e12
-
-
-@dataclass
-class Effort:
-    """How much work a solution took."""
-
-    rounds: int = 0
-    searches: int = 0
-    columns: int = 0
-    seconds_master: float = 0.0
-    seconds_pricing: float = 0.0
-
-    def plus(self, other: Effort) -> Effort:
-        """Both together."""
-        return Effort(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True)
-class LinearPlan:
-    """The linear program's optimum: `amount[n]` customers of `cell[n]` get `stream[n]`.
-
-    `bound` is proved for every plan; `value` is what the program reached, setup costs and penalties
-    taken off. `prices` are the limits' shadow prices, `tolls` those of using a campaign at all, `used`
-    says how far each switch is used. `block` gives the row that each live cell shares.
-    """
-
-    value: float
-    bound: float
-    prices: NDArray[np.float64]
-    tolls: Tolls
-    used: NDArray[np.float64]
-    cell: NDArray[np.int64]
-    stream: NDArray[np.int64]
-    amount: NDArray[np.float64]
-    block: NDArray[np.int64]
-    effort: Effort
-
-
-class Shortage(Exception):  # noqa: N818 - it is what was found
-    """The plan's limits cannot all hold; `missing` is what each limit lacks, `prices` prove it."""
-
-    def __init__(self, missing: NDArray[np.float64], prices: NDArray[np.float64]) -> None:
-        super().__init__("the plan's limits cannot all hold")
-        self.missing, self.prices = missing, prices
-
-
-@dataclass
-class _Columns:
-    """The master's columns beyond the empty streams: their block, and the stream of each member cell."""
-
-    block: list[int] = field(default_factory=list)
-    streams: list[NDArray[np.int64]] = field(default_factory=list)
+UNUSED = 1e-2
 
 
 class Generation:
     """Column generation over cells of a pricing problem; `customers` weighs each of the live cells.
 
-    `centre` are prices to begin from, as a solution of part of the cells gives them. `rows` take the
-    place of the pricing problem's own.
+    The cells share at most `most_rows` rows. `start` is the solution of a part of them, to begin from.
     """
 
     def __init__(
@@ -99,28 +46,23 @@ class Generation:
         pricing: Pricing,
         live: NDArray[np.int64],
         customers: NDArray[np.float64],
-        max_cells: int,
+        most_rows: int,
         tolerance: float,
         progress: Callable[[str], None],
-        centre: NDArray[np.float64] | None = None,
-        rows: Rows | None = None,
+        start: LinearPlan | None = None,
     ) -> None:
         self.pricing, self._tolerance, self._progress = pricing, tolerance, progress
-        self._live, self._customers, self._centre = live, customers, centre
-        few = centre is None
-        self._block = share_rows(pricing, self._live, min(max_cells, MOST_ROWS) if few else max_cells)
+        self._live, self._customers, self._start = live, customers, start
+        self._block = share_rows(pricing, self._live, most_rows)
         self._sizes = np.bincount(self._block, weights=self._customers).astype(np.float64)
-        self._members = np.split(
-            np.argsort(self._block, kind="stable"), np.cumsum(np.bincount(self._block))[:-1]
-        )
-        self._rows = rows or pricing.rows
+        self._rows = pricing.rows
         self._must = np.isinf(self._rows.soft)
         self._most = self._most_contacts()
         self._low, self._high = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
         # What sending nothing keeps, no plan has to miss.
         self._weights = np.where(self._rows.at_least | self._rows.switched.any(axis=1), 1.0, np.inf)
         self._master = Master(self._sizes, self._rows, self._most, self._weights)
-        self._columns = _Columns()
+        self._columns = Columns(live, customers, self._block)
         self.popular: NDArray[np.float64] = np.zeros(1)
         self._bound = np.inf
         self._found: list[NDArray[np.int64]] = []
@@ -142,8 +84,8 @@ class Generation:
         if low is not None and high is not None:
             self._low, self._high = low, high
             self._master.set_switches(low, high)
-        if self._centre is not None and np.isinf(self._bound):
-            self._open_at(self._centre)
+        if self._start is not None and not self.effort.rounds:
+            self._open(self._start)
         if self._may_be_short():
             self._refuse_shortage()
         duals, bound = self._generate(shortage=False)
@@ -189,15 +131,21 @@ class Generation:
         asked = np.abs(self._rows.bound[self._must & self._rows.at_least]).max(initial=1.0)
         return bool(bound < -1e-7 * asked)
 
-    def _open_at(self, prices: NDArray[np.float64]) -> None:
-        """Begins with every cell's best stream at the prices, and the bound that these prove."""
-        link = np.zeros_like(self._most)
-        worth = self.pricing.worth(prices, self._tolls(link))
+    def _open(self, start: LinearPlan) -> None:
+        """Begins with every cell's best stream at the prices of the start, and the bound they prove.
+
+        Campaigns that the start does not use are left out of these streams; they prove no bound then.
+        """
+        unused = (start.used < UNUSED) & (self._high > 0)
+        link = np.where(unused, SHUT, np.zeros_like(self._most))
+        worth = self.pricing.worth(start.prices, self._tolls(link))
         value, stream = self._known(worth)
-        hoped = abs(float(self._customers @ value) + self._beside(prices, link, shortage=False))
+        hoped = abs(float(self._customers @ value)) + 1.0
         every = np.arange(len(self._live))
         most = self._search(worth, value, stream, every, hoped * self._tolerance, FIRST_LABELS)
-        self._bound = float(self._customers @ most) + self._beside(prices, link, shortage=False)
+        if not unused.any():
+            beside = self._beside(start.prices, link, shortage=False)
+            self._bound = float(self._customers @ most) + beside
         self._add(stream, np.ones(len(self._sizes)))
 
     def _tolls(self, link: NDArray[np.float64]) -> Tolls:
@@ -221,8 +169,9 @@ class Generation:
         less; only a search of all cells gives a bound.
         """
         bound = np.inf if shortage else self._bound
-        searched = FIRST_SAMPLE if self._centre is None else len(self._live)
-        pull = 0.0 if self._centre is None or shortage else 0.5
+        thorough = self._start is not None or bool(self.pricing.switches)
+        searched = len(self._live) if thorough else FIRST_SAMPLE
+        pull = 0.0 if self._start is None or shortage or self.pricing.switches else 0.5
         labels, tolerance = FIRST_LABELS, FINEST if shortage else self._tolerance
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
@@ -233,8 +182,8 @@ class Generation:
                 break
             began = time.perf_counter()
             prices = duals.limit
-            if self._centre is not None and pull > 0.0:
-                prices = (1 - pull) * prices + pull * self._centre
+            if self._start is not None and pull > 0.0:
+                prices = (1 - pull) * prices + pull * self._start.prices
             worth = self.pricing.worth(prices, self._tolls(duals.link), shortage)
             value, stream = self._known(worth)
             open_gap = min(bound - duals.objective, abs(duals.objective))
@@ -337,9 +286,7 @@ class Generation:
         )
         contacts = spread @ self.pricing.contacts(stream)
         self._master.add(chosen, (spread @ worth)[chosen], (spread @ use).tocsr()[chosen], contacts[chosen])
-        for block in chosen.tolist():
-            self._columns.block.append(block)
-            self._columns.streams.append(stream[self._members[block]])
+        self._columns.add(chosen, stream)
         self.effort.columns += len(chosen)
         count = len(self.pricing.book)
         used = np.bincount(stream, weights=self._customers, minlength=count).astype(np.float64)
@@ -352,57 +299,13 @@ class Generation:
 
     def _missing(self) -> NDArray[np.float64]:
         """By how much each limit is missed at the least total shortage."""
-        cell, stream, amount = self._pairs()
+        cell, stream, amount = self._columns.pairs(self._master.weights())
         missed = self._rows.missed(self.pricing.use(cell, stream).T @ amount, self._master.used())
         return np.where(self._must, missed, 0.0)
 
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        weights = self._master.weights()
-        blocks = len(self._sizes)
-        cells, streams, amounts = [], [], []
-        for column in np.flatnonzero(weights > 1e-9).tolist():
-            own = column < blocks
-            block = column if own else self._columns.block[column - blocks]
-            members = self._members[block]
-            cells.append(self._live[members])
-            streams.append(
-                np.zeros(len(members), dtype=np.int64) if own else self._columns.streams[column - blocks]
-            )
-            amounts.append(weights[column] * self._customers[members] / self._sizes[block])
-        if not cells:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
-        pairs, place = np.unique(
-            np.column_stack([np.concatenate(cells), np.concatenate(streams)]), axis=0, return_inverse=True
-        )
-        together = np.bincount(place.reshape(-1), weights=np.concatenate(amounts)).astype(np.float64)
-        return pairs[:, 0], pairs[:, 1], together
-
     def _solution(self, duals: Duals, bound: float) -> LinearPlan:
-        cell, stream, amount = self._pairs()
+        cell, stream, amount = self._columns.pairs(self._master.weights())
         tolls, used = self._tolls(duals.link), self._master.used()
         return LinearPlan(
             duals.objective, bound, duals.limit, tolls, used, cell, stream, amount, self._block, self.effort
         )
-
-
-def generation_of(
-    pricing: Pricing, max_cells: int, tolerance: float, progress: Callable[[str], None]
-) -> Generation:
-    """The generation over all cells with customers.
-
-    Where these are many more than the program's rows, an evenly drawn part of the customers is solved
-    first: its prices and streams are nearly right for all.
-    """
-    live = np.flatnonzero(pricing.cells.customers > 0)
-    customers = pricing.cells.customers[live].astype(float)
-    centre, effort, popular = None, Effort(), np.zeros(1)
-    if len(live) > 2 * max_cells:
-        drawn, weight = even_draw(customers, max_cells)
-        part = Generation(pricing, live[drawn], weight, max_cells, ROUGH, progress)
-        try:
-            centre, effort, popular = part.run().prices, part.effort, part.popular
-        except Shortage:
-            centre = None  # what a part of the customers cannot do, all of them may
-    whole = Generation(pricing, live, customers, max_cells, tolerance, progress, centre)
-    whole.popular, whole.effort = popular, effort
-    return whole

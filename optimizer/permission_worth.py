@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optimizer.cells import Cells, Patterns, Provisional
 from optimizer.customer_keys import CustomerKeys, PermissionCode
 from optimizer.earlier_contacts import lists_of
-from optimizer.generation import LinearPlan
+from optimizer.linear_plan import LinearPlan
 from optimizer.plan_file import Plan
 from optimizer.prices import fixed_tolls
 from optimizer.problem import Problem

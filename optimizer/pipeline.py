@@ -16,7 +16,7 @@ from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.conflict import CannotHold
 from optimizer.conflict_finder import ConflictFinder
 from optimizer.earlier_run import kept_figures, with_earlier_run
-from optimizer.generation import Shortage
+from optimizer.linear_plan import Shortage
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty

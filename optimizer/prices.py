@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from optimizer.generation import SHUT, LinearPlan
+from optimizer.generation import SHUT
 from optimizer.limits import Limit
+from optimizer.linear_plan import LinearPlan
 from optimizer.program import SOLVER
 from optimizer.streams import Pricing, Tolls
 

@@ -111,7 +111,7 @@ def _solved(problem: Problem, solution: Solution, known: list[Stream], max_cells
     live = np.flatnonzero(problem.cells.customers > 0)
     customers = problem.cells.customers[live].astype(float)
     near, linear = tolerance_of(pricing), solution.linear
-    generation = Generation(pricing, live, customers, max_cells, near, lambda text: None, linear.prices)
+    generation = Generation(pricing, live, customers, max_cells, near, lambda text: None, linear)
     use = np.bincount(linear.stream, weights=linear.amount, minlength=len(book))
     generation.popular = use.astype(np.float64)
     looser = generation.run(used, used)

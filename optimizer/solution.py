@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.branching import decide
-from optimizer.generation import LinearPlan, generation_of
+from optimizer.linear_plan import LinearPlan
+from optimizer.opening import generation_of
 from optimizer.streams import Pricing
 from optimizer.ties import cheapest_of_equals
 from optimizer.whole_numbers import WholePlan

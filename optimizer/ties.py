@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from optimizer.generation import LinearPlan
+from optimizer.linear_plan import LinearPlan
 from optimizer.program import solve_whole
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import WholePlan

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.generation import LinearPlan
+from optimizer.linear_plan import LinearPlan
 from optimizer.program import WholeNumbers, solve_whole
 from optimizer.streams import Pricing
 

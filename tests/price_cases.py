@@ -12,7 +12,8 @@ import pandas as pd
 from oracle.workspace_files import write_workspace
 
 from models.response import Rates
-from optimizer.generation import Generation, Shortage
+from optimizer.generation import Generation
+from optimizer.linear_plan import Shortage
 from optimizer.plan_file import Plan, load_plan
 from optimizer.problem import Problem, make_problem, response_rates
 from optimizer.segmenting import Segments, find_segments

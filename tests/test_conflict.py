@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle.brute_force import solve
@@ -34,6 +36,7 @@ from optimizer.conflict import CannotHold, Repair
 from optimizer.plan_file import load_plan
 
 Workspace = tuple[dict[str, Any], dict[str, pd.DataFrame]]
+Plant = Callable[[Any, dict[str, Any], int], None]
 SEEN = {"shortages": 0, "whole numbers": 0, "several limits": 0, "repairs": 0, "least if used": 0}
 DAY = re.compile(r" (\d{4}-\d{2}-\d{2})$")
 
@@ -124,15 +127,6 @@ def conflict_of(plan: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> 
     return None
 
 
-@st.composite
-def planted(draw: Any) -> Workspace:
-    """Plans with every feature, and limits planted that may not let each other hold."""
-    plan, tables = draw(small_workspaces(everything=True))
-    plants = [plant_shortage, plant_shortage, plant_halves, plant_least_if_used]
-    draw(st.sampled_from(plants))(draw, plan, len(tables["customers"]))
-    return plan, tables
-
-
 def plant_shortage(draw: Any, plan: dict[str, Any], customers: int) -> None:
     """A minimum, and little of something else."""
     name, channels = draw(st.sampled_from(list(plan["campaigns"]))), plan["channels"].values()
@@ -187,15 +181,42 @@ def few_hours(channels: Iterable[dict[str, Any]], hours: float) -> None:
         channel["capacity"] = [{"hours": hours, "per": "period"}]
 
 
-@settings(
-    max_examples=36,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],
-)
-@given(planted())
-def test_a_conflict_is_real_and_irreducible_and_every_repair_mends_it(workspace: Workspace) -> None:
+@st.composite
+def planted(draw: Any, plant: Plant) -> Workspace:
+    """Plans with every feature, and limits planted that may not let each other hold."""
+    plan, tables = draw(small_workspaces(everything=True))
+    plant(draw, plan, len(tables["customers"]))
+    return plan, tables
+
+
+DRAWN = {
+    "deadline": None,
+    "derandomize": True,
+    "phases": [Phase.generate],
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+@settings(max_examples=18, **DRAWN)
+@given(planted(plant_shortage))
+def test_shortages(workspace: Workspace) -> None:
+    check_conflict(workspace)
+
+
+@settings(max_examples=10, **DRAWN)
+@given(planted(plant_halves))
+def test_conflicts_of_whole_customers(workspace: Workspace) -> None:
+    check_conflict(workspace)
+
+
+@settings(max_examples=8, **DRAWN)
+@given(planted(plant_least_if_used))
+def test_conflicts_of_campaigns_used_or_not(workspace: Workspace) -> None:
+    check_conflict(workspace)
+
+
+def check_conflict(workspace: Workspace) -> None:
+    """The set named cannot hold, less any one of it can, fractions are told apart, repairs mend."""
     judge = Judge.of(*workspace)
     try:
         if judge.possible(judge.musts, whole=True):
@@ -216,7 +237,7 @@ def test_a_conflict_is_real_and_irreducible_and_every_repair_mends_it(workspace:
     assert not judge.possible(members, whole)
     for path in members:
         others = {other: limit for other, limit in members.items() if other != path}
-        assert judge.possible(others, whole or judge.switched) or (judge.switched and not whole), path
+        assert (judge.switched and not whole) or judge.possible(others, whole), path
     for repair, words in zip(conflict.conflict.repairs, told["repairs"], strict=True):
         assert judge.possible(repaired(judge, repair, words), whole=True), words
     assert told["repairs"]
@@ -236,3 +257,24 @@ def test_enough_conflicts_were_seen() -> None:
     assert SEEN["several limits"] >= 6
     assert SEEN["repairs"] >= 15
     assert SEEN["least if used"] >= 2
+
+
+def test_repairs_are_told_in_whole_customers_and_contacts(tmp_path: Path) -> None:
+    """Half of three customers are asked for in one and a half hours: two calls take two."""
+    case = Path(__file__).parent / "cases" / "conflict_of_whole_numbers"
+    with pytest.raises(CannotHold) as caught:
+        pipeline.run(load_plan(shutil.copytree(case, tmp_path / "case")))
+    lines = "\n".join(caught.value.lines)
+    assert "Only fractions of customers" in lines
+    assert (
+        "reach[0] asks for at least 2 customers: with all other limits kept, 1 customer can be had" in lines
+    )
+    assert "lower reach[0] to 1 customer (by 1 customer)" in lines
+    assert "raise channels.phone.capacity[0] to 2 hours (by 0.5 hours)" in lines
+    data = caught.value.as_dict()
+    assert data["whole_numbers_only"]
+    assert data["proved"]
+    assert {row["limit"]: row["possible"] for row in data["limits"]} == {
+        "reach[0]": 1.0,
+        "channels.phone.capacity[0]": 2.0,
+    }

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from oracle.brute_force import Oracle, TooManyStreams, optimum
 from oracle.cheapest import cheapest_of_equals
 from oracle.checker import breaches, objective_of, penalty_costs_of
+from oracle.random_features import GOALS
 from oracle.random_plans import small_workspaces
 from oracle.values import goal_of
 from oracle.workspace_files import write_workspace
@@ -25,6 +26,7 @@ from optimizer.result import Result
 
 Workspace = tuple[dict[str, Any], dict[str, pd.DataFrame]]
 MOST_STREAMS = 4_000
+OBJECTIVES = ("expected_margin", *GOALS)
 SEEN: Counter[str] = Counter()
 DRAWN = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 
@@ -70,7 +72,7 @@ def agree(workspace: Workspace, best: Oracle, result: Result) -> None:
     assert breaches(plan, tables, segments, result.control, rates, control=True) == []
 
 
-@settings(max_examples=16, phases=[Phase.generate], **DRAWN)
+@settings(max_examples=8, phases=[Phase.generate], **DRAWN)
 @given(small_workspaces())
 def test_value_and_bound_are_those_of_brute_force(workspace: Workspace) -> None:
     found = solved(workspace)
@@ -83,9 +85,19 @@ def test_value_and_bound_are_those_of_brute_force(workspace: Workspace) -> None:
     assert np.isclose(result.calendar.expected_value.sum(), told, atol=1e-5)
 
 
-@settings(max_examples=50, phases=[Phase.generate], **DRAWN)
-@given(small_workspaces(everything=True))
-def test_the_whole_plan_language_agrees_with_brute_force(workspace: Workspace) -> None:
+@pytest.mark.parametrize("goal", OBJECTIVES)
+def test_the_whole_plan_language_agrees_with_brute_force(goal: str) -> None:
+    @seed(3 + OBJECTIVES.index(goal))
+    @settings(max_examples=8, phases=[Phase.generate], database=None, **{**DRAWN, "derandomize": False})
+    @given(small_workspaces(everything=True, goal=goal))
+    def agrees(workspace: Workspace) -> None:
+        check_everything(workspace)
+
+    agrees()
+
+
+def check_everything(workspace: Workspace) -> None:
+    """Value, bound and rules; objective and penalties added up anew from the calendar."""
     found = solved(workspace)
     if found is None:
         return
@@ -113,14 +125,15 @@ def count(plan: dict[str, Any], best: Oracle, summary: dict[str, Any], penalties
     SEEN["return on cost"] += "return_on_cost" in plan
 
 
-@settings(max_examples=14, phases=[Phase.generate], **DRAWN)
+@settings(max_examples=8, phases=[Phase.generate], **DRAWN)
 @given(small_workspaces(everything=True, goal="expected_responses"))
 def test_among_equals_the_cheapest_then_the_fewest_contacts(workspace: Workspace) -> None:
     plan, tables = workspace
     tables["response_rates"]["response_rate"] = 0.1
     for campaign in plan["campaigns"].values():  # which campaigns to use is decided before
         campaign.pop("setup_cost", None)
-        campaign.get("contacts", {}).pop("min_if_used", None)
+        if "min_if_used" in campaign.get("contacts", {}):
+            del campaign["contacts"]
     found = solved(workspace)
     if found is None:
         return
@@ -135,17 +148,17 @@ def test_among_equals_the_cheapest_then_the_fewest_contacts(workspace: Workspace
 
 
 def test_enough_plans_were_possible() -> None:
-    assert SEEN["possible"] >= 8
+    assert SEEN["possible"] >= 4
     assert SEEN["impossible"] >= 1
     assert SEEN["whole numbers cost"] >= 1
-    assert SEEN["everything"] >= 25
-    assert SEEN["equals"] >= 5
+    assert SEEN["everything"] >= 17
+    assert SEEN["equals"] >= 3
 
 
 def test_enough_plans_used_the_whole_language() -> None:
-    for goal in ("expected_margin", "expected_revenue", "expected_responses", "reach", "cost"):
+    for goal in OBJECTIVES:
         assert SEEN[goal] >= 1, goal
     for feature in ("penalties paid", "setup costs paid", "least if used", "return on cost"):
-        assert SEEN[feature] >= 3, feature
-    assert SEEN["several nodes"] >= 2
-    assert SEEN["campaign left out"] >= 2
+        assert SEEN[feature] >= 2, feature
+    assert SEEN["several nodes"] >= 1
+    assert SEEN["campaign left out"] >= 1

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from targeted_offers_program import Offers, compact_bound, offers_pricing, read_offers
 
-from optimizer.generation import LinearPlan, generation_of
+from optimizer.linear_plan import LinearPlan
+from optimizer.opening import generation_of
 from optimizer.solution import solve, tolerance_of
 from optimizer.streams import Pricing
 
@@ -39,7 +40,8 @@ FEW = [name for name in KNOWN.index if KNOWN.clients[name] <= 300 and KNOWN.prod
 
 def root(pricing: Pricing) -> LinearPlan:
     """The linear program with every client a row of its own and no product decided."""
-    generation = generation_of(pricing, len(pricing.cells), tolerance_of(pricing), lambda _: None)
+    cells = len(pricing.cells)
+    generation = generation_of(pricing, cells, tolerance_of(pricing), lambda _: None, linked_rows=cells)
     products = len(pricing.switches)
     return generation.run(np.zeros(products), np.ones(products))
 
