@@ -28,6 +28,7 @@ from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
 
 MOST_TRIED = 60
 MOST_REPAIRS = 5
+# With more cells a repair may give up a thousandth more than it has to: the last of it takes minutes.
 MOST_EXACT, ROUGH = 1_000, 1e-3
 
 

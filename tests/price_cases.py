@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,11 @@ class Case:
         pricing, used = self.solution.pricing, np.rint(self.solution.linear.used)
         bound = pricing.rows.left(used)
         bound[r] += step
-        rows = replace(pricing.rows, bound=bound, switched=np.zeros_like(pricing.rows.switched))
+        moved = copy(pricing)
+        moved.rows = replace(pricing.rows, bound=bound, switched=np.zeros_like(pricing.rows.switched))
         live = np.flatnonzero(pricing.cells.customers > 0)
         customers = pricing.cells.customers[live].astype(float)
-        generation = Generation(pricing, live, customers, 4000, 1e-10, lambda text: None, rows=rows)
+        generation = Generation(moved, live, customers, 4000, 1e-10, lambda text: None)
         try:
             return generation.run(used, used).bound
         except Shortage:

@@ -105,7 +105,7 @@ def swap_one(plan: dict[str, Any], tables: dict[str, pd.DataFrame], result: Orac
 
 @pytest.mark.parametrize("goal", [*GOALS, "expected_margin"])
 def test_random_plans_with_everything(goal):
-    @settings(SEARCHED, max_examples=14)
+    @settings(SEARCHED, max_examples=20)
     @given(small_workspaces(everything=True, goal=goal))
     def draw(workspace):
         plan, tables = workspace
