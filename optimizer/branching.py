@@ -19,7 +19,6 @@ from optimizer.streams import Pricing
 from optimizer.whole_numbers import CLOSE, OnlyWholeNumbers, WholePlan, whole_plan
 
 MOST_NODES = 400
-INTEGRAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class _Search:
             self._closed = max(self._closed, linear.bound)
             return
         try:
-            whole = whole_plan(self._pricing, linear)
+            whole = self._truly_used(whole_plan(self._pricing, self._without_unused(linear)))
         except OnlyWholeNumbers as unknown:
             self._proved &= unknown.proved
             self._closed = self._closed if unknown.proved else max(self._closed, linear.bound)
@@ -128,3 +127,19 @@ class _Search:
         self._closed = max(self._closed, whole.bound)
         if self._best is None or whole.value > self._best[1].value:
             self._best = linear, whole
+
+    def _without_unused(self, linear: LinearPlan) -> LinearPlan:
+        """Leaves out what rounding left of campaigns that are not used."""
+        stays = ~(self._pricing.contacts(linear.stream) @ (linear.used == 0) > 0)
+        return replace(
+            linear, cell=linear.cell[stays], stream=linear.stream[stays], amount=linear.amount[stays]
+        )
+
+    def _truly_used(self, whole: WholePlan) -> WholePlan:
+        """Takes a campaign as used only if it has contacts; without any it was used for nothing."""
+        used = np.zeros(len(whole.used))
+        used[self._pricing.contacts(whole.stream).T @ whole.customers > 0] = 1.0
+        if (used > whole.used).any():
+            raise AssertionError("the plan has contacts of a campaign that it does not use")
+        value = whole.value + float(self._pricing.rows.setup @ (whole.used - used))
+        return replace(whole, used=used, value=value, bound=max(whole.bound, value))

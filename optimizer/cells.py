@@ -208,7 +208,7 @@ class Patterns:
                     [np.zeros_like(none), *denied]
                 )
             self._permitted[codes] = np.array(
-                [by_kind[option.channel, option.type] for option in self._timetable.options]
+                [by_kind[option.channel, option.type] for option in self._timetable.options], dtype=bool
             ).T.reshape(self._timetable.sendable.shape)
         return self._permitted[codes]
 

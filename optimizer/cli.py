@@ -175,6 +175,7 @@ def _run_and_store(plan: Plan, replace: bool, refit_segments: bool, prices: Pric
                 result.write(fresh)
     except CannotHold as conflict:
         path = run_folder.write_conflict(plan.folder, conflict.as_dict())
+        screen.show_warnings(plan.warnings)
         screen.show_conflict(conflict.lines, path)
         raise typer.Exit(CANNOT_HOLD) from None
     run_folder.remove_conflict(plan.folder)

@@ -39,7 +39,8 @@ Repair = tuple[Change, ...]
 class Conflict:
     """Limits that cannot hold together, and repairs, the cheapest first.
 
-    `whole_numbers`: fractions of customers could keep them. `proved` is False where the search for whole
+    `whole_numbers`: fractions could keep them, of customers or, with `switches`, of the use of campaigns
+    that have a setup cost or a minimum if used. `proved` is False where the search for whole
     numbers ended undecided, `reduced` where some of the limits may be innocent: there were too many to
     try each.
     """
@@ -49,6 +50,7 @@ class Conflict:
     whole_numbers: bool = False
     proved: bool = True
     reduced: bool = True
+    switches: bool = False
 
     def alone(self, limit: Limit) -> Change | None:
         """The change of this limit that makes the plan possible by itself, if one was found."""
@@ -186,6 +188,9 @@ class CannotHold(Exception):  # noqa: N818 - named for what the user sees
 def _reason(conflict: Conflict) -> str:
     if not conflict.whole_numbers:
         return "These limits cannot all hold, whatever is sent to whom."
+    of_what = "customers"
+    if conflict.switches:
+        of_what = "customers, or of campaigns that cost something or ask for a minimum once they are used,"
     if conflict.proved:
-        return "Only fractions of customers could keep these limits; whole customers cannot."
-    return "Fractions of customers could keep these limits; no plan of whole customers was found."
+        return f"Only fractions of {of_what} could keep these limits; whole ones cannot."
+    return f"Fractions of {of_what} could keep these limits; no plan of whole ones was found."

@@ -53,6 +53,8 @@ class ConflictFinder:
         if proof is None:  # the prices were too small to tell
             proof = generation.shortage(self._musts) or shortage
         kept = self._irreducible(np.abs(proof.prices) > 0, lambda left: _support(generation.shortage(left)))
+        if self._problem.switches:  # a part of them may hold only with fractions of campaigns
+            kept = self._irreducible(kept, self._whole_conflict)
         proof = generation.shortage(kept) or proof
         # A unit of the limit of greatest price mends the most.
         effect = np.abs(proof.prices) * [max(1.0, abs(limit.bound)) for limit in self._problem.limits]
@@ -74,6 +76,7 @@ class ConflictFinder:
             whole_numbers=True,
             proved=self._proved,
             reduced=few,
+            switches=bool(self._problem.switches),
         )
 
     def _named(self, members: NDArray[np.int64]) -> tuple[Limit, ...]:

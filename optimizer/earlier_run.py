@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.tables import Tables
@@ -19,10 +21,13 @@ CONTACT = ["customer_id", "contact_on", "channel", "campaign"]
 
 
 def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | None) -> Tables:
-    """Adds the final contacts of an earlier run to the commitments, and keeps its provisional ones."""
+    """Adds the final contacts of an earlier run to the commitments, and keeps its provisional ones.
+
+    Raises BadInput where its calendar cannot be read.
+    """
     if earlier_run is None:
         return tables
-    calendar = tables.connection.read_parquet(earlier_run / "calendar.parquet")
+    calendar = _calendar(tables, earlier_run)
     calendar = calendar.mutate(
         customer_id=calendar.customer_id.cast("string"),
         contact_on=calendar.contact_on.cast("date"),
@@ -33,6 +38,21 @@ def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | None) -> Ta
     inside = calendar.contact_on.between(ibis.date(plan.period.start), ibis.date(plan.last_day))
     provisional = calendar.filter(~calendar.final & inside).select(CONTACT)
     return replace(tables, commitments=tables.commitments.union(promised), provisional=provisional.distinct())
+
+
+def _calendar(tables: Tables, run: Path) -> ir.Table:
+    """The run's calendar, if it has what is asked of it."""
+    try:
+        calendar: ir.Table = tables.connection.read_parquet(run / "calendar.parquet")
+        kinds = dict(calendar.schema())
+        whole = {*CONTACT, "final", "cost"} <= set(kinds) and kinds["final"].is_boolean()
+        whole = whole and (kinds["contact_on"].is_date() or kinds["contact_on"].is_timestamp())
+    except duckdb.Error:
+        whole = False
+    if not whole:
+        where, remedy = f"runs/{run.name}/calendar.parquet", "Restore the file, or make that run again."
+        raise BadInput([Fault(where, "", "cannot be read as a calendar", remedy)])
+    return calendar
 
 
 def provisional_lists(plan: Plan, tables: Tables, timetable: Timetable) -> ir.Table | None:

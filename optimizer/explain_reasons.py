@@ -162,6 +162,8 @@ class CustomerReasons:
             return Finding(
                 "already_promised", channel, on, f"promised already: {contacts_in_words(promised, start)}"
             )
+        if not way:
+            return Finding("cap_reached", channel, on, "earlier contacts leave no room")
         longest = max(way, key=lambda o: np.inf if o.until is None else o.until)
         by = f" {longest.verb} {contacts_in_words(longest.contacts, start)}" if longest.contacts else ""
         until = "" if longest.until is None else f", until {day(self._date(longest.until))}"

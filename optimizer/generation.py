@@ -64,7 +64,7 @@ class Generation:
         self._master = Master(self._sizes, self._rows, self._most, self._weights)
         self._columns = Columns(live, customers, self._block)
         self.popular: NDArray[np.float64] = np.zeros(1)
-        self._bound = np.inf
+        self._bound, self._begun = np.inf, False
         self._found: list[NDArray[np.int64]] = []
         self.effort = Effort()
 
@@ -84,8 +84,9 @@ class Generation:
         if low is not None and high is not None:
             self._low, self._high = low, high
             self._master.set_switches(low, high)
-        if self._start is not None and not self.effort.rounds:
+        if self._start is not None and not self._begun:
             self._open(self._start)
+        self._begun = True
         if self._may_be_short():
             self._refuse_shortage()
         duals, bound = self._generate(shortage=False)
@@ -93,32 +94,20 @@ class Generation:
         return self._solution(duals, bound)
 
     def _refuse_shortage(self) -> None:
-        duals, bound = self._generate(shortage=True, enough=True)
+        duals, bound = self._generate(shortage=True)
         if self._short(bound):
-            raise Shortage(self._missing(), duals.limit)
+            raise Shortage(duals.limit)
 
     def shortage(self, kept: NDArray[np.bool_]) -> Shortage | None:
         """Whether the limits kept, and no others, cannot hold together, proved over all streams."""
-        self._relax(np.where(kept, self.pricing.rows.soft, 0.0), self._weights)
+        self._rows = replace(self._rows, soft=np.where(kept, self.pricing.rows.soft, 0.0))
+        self._must = np.isinf(self._rows.soft)
+        self._master.relax(self._rows)
         try:
             self._refuse_shortage()
         except Shortage as shortage:
             return shortage
         return None
-
-    def least_missed(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """By how much each limit is missed where the sum of misses times weights is least.
-
-        Limits of infinite weight must hold: known streams must be able to (see shortage).
-        """
-        self._relax(self.pricing.rows.soft, weights)
-        self._generate(shortage=True, enough=False)
-        return self._missing()
-
-    def _relax(self, soft: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        self._rows = replace(self._rows, soft=soft)
-        self._must = np.isinf(soft)
-        self._master.relax(self._rows, weights)
 
     def _may_be_short(self) -> bool:
         """Whether sending nothing might not do."""
@@ -129,7 +118,7 @@ class Generation:
     def _short(self, bound: float) -> bool:
         """Whether a bound on what is missing (at most 0) proves that something is."""
         asked = np.abs(self._rows.bound[self._must & self._rows.at_least]).max(initial=1.0)
-        return bool(bound < -1e-7 * asked)
+        return bool(bound < -FINEST * asked)
 
     def _open(self, start: LinearPlan) -> None:
         """Begins with every cell's best stream at the prices of the start, and the bound they prove.
@@ -161,10 +150,10 @@ class Generation:
         use = (self._sizes[:, None] * self._most * link).sum(axis=0) - pays - prices @ self._rows.switched
         return float(prices @ self._rows.bound + np.maximum(self._low * use, self._high * use).sum())
 
-    def _generate(self, shortage: bool, enough: bool = False) -> tuple[Duals, float]:
+    def _generate(self, shortage: bool) -> tuple[Duals, float]:
         """Rounds until value and bound meet: known streams first, the search where these bring little.
 
-        With `enough` a bound that proves a shortage ends them.
+        A bound that proves a shortage ends them.
         The search looks at a few cells while prices are rough, and at ever more as its streams bring
         less; only a search of all cells gives a bound.
         """
@@ -173,10 +162,11 @@ class Generation:
         searched = len(self._live) if thorough else FIRST_SAMPLE
         pull = 0.0 if self._start is None or shortage or self.pricing.switches else 0.5
         labels, tolerance = FIRST_LABELS, FINEST if shortage else self._tolerance
+        proof = np.zeros(len(self._rows.bound))
         for turn in range(MOST_ROUNDS):
             duals = self._solve(shortage)
-            if shortage and (duals.objective > -1e-9 or (enough and self._short(bound))):
-                return duals, max(bound, duals.objective) if enough else duals.objective
+            if shortage and (duals.objective > -1e-9 or self._short(bound)):
+                break
             slack = tolerance * max(1.0, abs(duals.objective))
             if bound - duals.objective <= slack:
                 break
@@ -194,7 +184,7 @@ class Generation:
                 gain = self._gain(value, stream, prices, duals)
                 if len(some) == len(self._live):
                     proved = float(self._customers @ most) + self._beside(prices, duals.link, shortage)
-                    bound = min(bound, proved)
+                    bound, proof = (proved, prices) if proved < bound else (bound, proof)
                     if self._customers @ (most - value) > max(0.5 * slack, 0.3 * gain.sum()):
                         labels = min(4 * labels, MOST_LABELS)
                 elif gain.sum() <= 0.05 * abs(duals.objective):
@@ -203,6 +193,8 @@ class Generation:
             self._add(stream, np.where(gain > 1e-10 * max(1.0, abs(duals.objective)), gain, 0.0))
             self.effort.seconds_pricing += time.perf_counter() - began
             self._report(duals.objective, bound, shortage)
+        if shortage:  # what proves it are the prices of the bound, not those found since
+            duals = replace(duals, limit=proof)
         return duals, max(bound, duals.objective)
 
     def _solve(self, shortage: bool) -> Duals:
@@ -296,12 +288,6 @@ class Generation:
         gap = "" if np.isinf(bound) else f", gap {100 * (bound - value) / max(abs(bound), 1e-9):.3f} %"
         what = "minimums" if shortage else "value"
         self._progress(f"{what}: round {self.effort.rounds}{gap}, {len(self.pricing.book):,} streams")
-
-    def _missing(self) -> NDArray[np.float64]:
-        """By how much each limit is missed at the least total shortage."""
-        cell, stream, amount = self._columns.pairs(self._master.weights())
-        missed = self._rows.missed(self.pricing.use(cell, stream).T @ amount, self._master.used())
-        return np.where(self._must, missed, 0.0)
 
     def _solution(self, duals: Duals, bound: float) -> LinearPlan:
         cell, stream, amount = self._columns.pairs(self._master.weights())

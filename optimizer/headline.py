@@ -37,7 +37,10 @@ def proof_in_words(summary: Mapping[str, Any], plan: Plan) -> str:
     bound, value = float(summary["upper_bound"]), float(summary["expected_value"])
     left = in_goal(max(0.0, bound - value), plan)
     counted_too = ", penalties counted" if summary["penalties"]["total"] else ""
-    text = "Under the same segments and response rates no plan that keeps every rule can "
+    text = "Under the same segments and response rates no plan that keeps every rule "
+    if summary.get("provisional") and plan.period.keep_provisional:
+        text += "and changes no more of what the earlier run had planned "
+    text += "can "
     text += f"{words.proof} {goal_figure(bound, plan)}{counted_too}. "
     if summary["status"] == "optimal":
         return f"{text}This plan is the best there is, to within {left}."

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _STRETCH = re.compile(r" (week \d+|\d{4}-\d{2}-\d{2})$")
 _CAPACITY = re.compile(r"channels\.(?P<channel>.+)\.capacity\[(?P<index>\d+)\]")
 _NEGLIGIBLE = 1e-9
+_FULL = "met to the last, but one more would change nothing"
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,18 @@ def _row(row: Mapping[Hashable, Any], plan: Plan) -> LimitWords:
         fill=_fill(bound, used),
         minimum=minimum,
         binding=binding,
-        price=_price(price, bound, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan),
+        price=_price(
+            price, binding, bound, _figure(row.get("price_from")), _figure(row.get("price_to")), unit, plan
+        ),
     )
 
 
-def _price(price: float, bound: float, low: float, high: float, unit: str, plan: Plan) -> str:
+def _price(price: float, binding: bool, bound: float, low: float, high: float, unit: str, plan: Plan) -> str:
     """What one unit more changes: the price where it holds beyond the bound, else the price at most."""
     if math.isnan(price):
         return "no price"
     if abs(price) <= _NEGLIGIBLE:
-        return "nothing to gain: it does not bind"
+        return _FULL if binding else "nothing to gain: it does not bind"
     one = f"one {unit} more" if unit != plan.currency else f"{unit} 1 more"
     gain = "saves" if plan.objective.goal == "cost" else "brings"
     verb, worth = (gain if price > 0 else "costs"), in_goal(abs(price), plan)

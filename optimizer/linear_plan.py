@@ -47,8 +47,8 @@ class LinearPlan:
 
 
 class Shortage(Exception):  # noqa: N818 - it is what was found
-    """The plan's limits cannot all hold; `missing` is what each limit lacks, `prices` prove it."""
+    """The plan's limits cannot all hold; `prices` prove it."""
 
-    def __init__(self, missing: NDArray[np.float64], prices: NDArray[np.float64]) -> None:
+    def __init__(self, prices: NDArray[np.float64]) -> None:
         super().__init__("the plan's limits cannot all hold")
-        self.missing, self.prices = missing, prices
+        self.prices = prices

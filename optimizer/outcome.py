@@ -96,14 +96,15 @@ def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
     for limit, own, price, ends in zip(limits, planned, solution.linear.prices, ranges, strict=True):
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in in_use)
         used = round(float(own) + setup + limit.committed, 6)
-        bound = limit.bound if limit.if_used is None or limit.if_used in in_use else 0.0
+        idle = limit.if_used is not None and limit.if_used not in in_use
+        bound = 0.0 if idle else limit.bound
         rows.append(
             {
                 "limit": limit.path,
                 "bound": round(bound, 6),
                 "used": used,
                 "slack": round((used - bound) if limit.at_least else (bound - used), 6),
-                "shadow_price": round(float(price), 9) + 0.0,
+                "shadow_price": 0.0 if idle else round(float(price), 9) + 0.0,
                 "price_from": ends[0],
                 "price_to": ends[1],
             }

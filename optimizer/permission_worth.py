@@ -105,8 +105,8 @@ def _worth(
     cells = np.tile(pairs.cell.to_numpy(dtype=np.int64), 2)
     patterns = np.concatenate([pairs.own, pairs.granted]).astype(np.int64)
     distinct, place = np.unique(np.column_stack([cells, patterns]), axis=0, return_inverse=True)
-    best = _best(replace(problem, cells=_twins(problem.cells, allowed, distinct)), linear, book)
-    own, granted = np.split(best[place.reshape(-1)], 2)
+    found, most = _best(replace(problem, cells=_twins(problem.cells, allowed, distinct)), linear, book)
+    own, granted = np.split(found[place.reshape(-1)], 2)[0], np.split(most[place.reshape(-1)], 2)[1]
     return np.maximum(granted - own, 0.0)
 
 
@@ -124,13 +124,15 @@ def _twins(cells: Cells, allowed: NDArray[np.bool_], pairs: NDArray[np.int64]) -
     )
 
 
-def _best(problem: Problem, linear: LinearPlan, book: StreamBook) -> NDArray[np.float64]:
-    """What each cell's best stream is worth at the prices, found from the streams of the linear program."""
+def _best(
+    problem: Problem, linear: LinearPlan, book: StreamBook
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each cell's best stream is worth at the prices: the best one found, and a bound on all."""
     pricing, every = problem.pricing(), np.arange(len(problem.cells))
     worth = pricing.worth(linear.prices, fixed_tolls(linear.used, len(every)))
     use = np.bincount(linear.stream, weights=linear.amount)
     menu = [pricing.book.add(book.streams[n]) for n in np.argsort(-use, kind="stable")[:MOST_MENU]]
     known, _ = pricing.best_known(worth, every, np.array([0, *menu], dtype=np.int64))
     slack = CLOSE * max(1.0, float(np.abs(known).max(initial=0.0)))
-    _, _, best = pricing.search(worth, every, known, slack, MOST_LABELS)
-    return best
+    found, _, most = pricing.search(worth, every, known, slack, MOST_LABELS)
+    return np.maximum(found, known), most

@@ -207,7 +207,7 @@ class Volume(Block):
 class ReturnOnCost(Block):
     """The margin and worth of the planned contacts are at least 1 + `min` times what the plan costs."""
 
-    min: Annotated[Number, Field(ge=-1)]
+    min: Annotated[Number, Field(ge=-1, le=1e6)]
     soft: Money | None = None
 
 

@@ -124,6 +124,9 @@ class _Face:
         cost = -sign * self._coefficients[[r]].toarray().reshape(-1)
         self._model.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         self._model.run()
+        if self._model.getModelStatus() == highspy.HighsModelStatus.kUnknown:  # lost in rounding
+            self._model.clearSolver()
+            self._model.run()
         match self._model.getModelStatus():
             case highspy.HighsModelStatus.kOptimal | highspy.HighsModelStatus.kModelEmpty:
                 return -float(self._model.getObjectiveValue())

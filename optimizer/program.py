@@ -162,9 +162,9 @@ class Master:
         )  # fmt: skip
         return int(count)
 
-    def relax(self, rows: Rows, weights: NDArray[np.float64]) -> None:
-        """Changes what missing the limits costs: their `soft` penalties, and the weights of a shortage."""
-        self._rows, self._weights = rows, weights
+    def relax(self, rows: Rows) -> None:
+        """Changes what missing the limits costs: their `soft` penalties."""
+        self._rows = rows
         self._penalise(self._shortage)
 
     def ceiling(self, shortage: bool) -> NDArray[np.float64]:
@@ -196,9 +196,12 @@ class Master:
 
 @dataclass(frozen=True)
 class WholeNumbers:
-    """A solution in whole numbers: customers by column, and the bound that the solver proved."""
+    """Customers by column (None: no solution was found), and the bound that the solver proved.
 
-    counts: NDArray[np.int64]
+    The bound is -inf where there is no solution, inf where the search ended without knowing.
+    """
+
+    counts: NDArray[np.int64] | None
     bound: float
 
 
@@ -212,12 +215,11 @@ def solve_whole(
     gap: float,
     target: float,
     most_nodes: int,
-) -> WholeNumbers | None:
+) -> WholeNumbers:
     """The same program with whole customers: columns of `group` g sum to sizes[g], switches as they are.
 
     `left` takes the place of the rows' bounds. Ends when bound and value are within `gap` (absolute, in
-    the objective's unit), when the value reaches `target`, or after `most_nodes`. None where no whole
-    numbers were found.
+    the objective's unit), when the value reaches `target`, or after `most_nodes`.
     """
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
@@ -226,9 +228,9 @@ def solve_whole(
     missed = {r: problem.add_variable(f"zz{r:07d}", 0) for r in soft.tolist()}
     gain = dict(zip(counts, value.tolist(), strict=True))
     problem += pulp.LpAffineExpression({**gain, **{missed[r]: -float(rows.soft[r]) for r in missed}})
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group, minlength=len(sizes))))
     for g in range(len(sizes)):
-        own = np.flatnonzero(group == g)
-        items = {counts[n]: 1.0 for n in own.tolist()}
+        items = {counts[n]: 1.0 for n in members[g].tolist()}
         _row(problem, items, pulp.LpConstraintEQ, float(sizes[g]))
     columns = use.tocsc()
     for r, bound in enumerate(left):
@@ -246,7 +248,8 @@ def solve_whole(
     solver.callSolver(problem)
     info = problem.solverModel.getInfo()
     if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
-        return None
+        nothing = problem.solverModel.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+        return WholeNumbers(None, -np.inf if nothing else np.inf)
     solution = np.array(problem.solverModel.getSolution().col_value)
     order = np.array([variable.index for variable in counts], dtype=np.int64)
     whole = np.rint(solution[order]).astype(np.int64)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.branching import decide
-from optimizer.linear_plan import LinearPlan
+from optimizer.contact_figures import Objective
+from optimizer.limits import Limit
+from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
 from optimizer.streams import Pricing
-from optimizer.ties import cheapest_of_equals
-from optimizer.whole_numbers import WholePlan
+from optimizer.ties import EQUAL, cheapest_of_equals
+from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
 
 # How near the program's value must come to its bound, by the most cells for which it may take the time.
 TOLERANCES = ((1_000, 1e-9), (8_000, 1e-5), (30_000, 5e-5))
@@ -45,7 +47,10 @@ def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> 
     generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
     decided = decide(pricing, generation)
     progress("the cheapest of equals")
-    whole = cheapest_of_equals(pricing, decided.linear, decided.whole)
+    whole = decided.whole
+    if not pricing.objective.pays_setup:
+        whole = _cheapest_at_value(pricing, whole, max_cells)
+    whole = cheapest_of_equals(pricing, decided.linear, whole)
     return Solution(decided.linear, whole, pricing, decided.root_bound, decided.nodes)
 
 
@@ -53,3 +58,43 @@ def tolerance_of(pricing: Pricing) -> float:
     """How near value and bound of the linear program must come, as a share of the value."""
     live = int((pricing.cells.customers > 0).sum())
     return next((tolerance for most, tolerance in TOLERANCES if live <= most), ROUGHEST)
+
+
+def _cheapest_at_value(pricing: Pricing, whole: WholePlan, max_cells: int) -> WholePlan:
+    """The cheapest plan worth as much, where costs are no part of the objective; the same if none is found.
+
+    The program is solved once more for the least cost, the value reached being one limit more.
+    """
+    use = pricing.use(whole.cell, whole.stream).T @ whole.customers
+    if pricing.objective.stay or pricing.rows.penalty(use, whole.used):
+        return whole
+    limits = [replace(limit, soft=None) for limit in pricing.limits]
+    cost, nothing = pricing.objective.cost, np.zeros_like(pricing.objective.gain)
+    cheap = pricing.under(
+        [*limits, _value_limit(pricing, whole.value)], Objective(nothing, nothing + cost, cost)
+    )
+    try:
+        found = decide(cheap, generation_of(cheap, max_cells, tolerance_of(cheap), lambda text: None)).whole
+    except (Shortage, OnlyWholeNumbers):
+        return whole
+    worth = float(pricing.value(found.cell, found.stream) @ found.customers)
+    if _spent(pricing, found) >= _spent(pricing, whole) or worth < whole.value * (1 - EQUAL) - EQUAL:
+        return whole
+    return replace(found, value=worth, bound=max(whole.bound, worth))
+
+
+def _value_limit(pricing: Pricing, value: float) -> Limit:
+    """The objective's value as a limit: customers reached, or what contacts bring."""
+    everyone, least = np.ones(len(pricing.cells.segments), dtype=bool), value * (1 - EQUAL / 2)
+    shape = (pricing.days, pricing.options)
+    if pricing.objective.reached:
+        return Limit("objective", True, least, np.ones(shape), everyone, customers=True)
+    return Limit("objective", True, least, np.zeros(shape), everyone, tiring=pricing.objective.gain)
+
+
+def _spent(pricing: Pricing, whole: WholePlan) -> float:
+    """What a plan costs, setups and all."""
+    setup = sum(s.setup_cost for s, used in zip(pricing.switches, whole.used, strict=True) if used)
+    cost = pricing.objective.cost
+    each = [sum(float(cost[i]) for _, i in pricing.book.streams[s]) for s in whole.stream.tolist()]
+    return float(np.array(each) @ whole.customers) + setup

@@ -85,6 +85,7 @@ class Pricing:
         objective: Objective,
         book: StreamBook | None = None,
     ) -> None:
+        self._timetable, self._rules, self._graph = timetable, rules, graph
         self.cells, self.limits, self.objective = cells, tuple(limits), objective
         self.switches, self.book = tuple(switches), book or StreamBook()
         self.rows = Rows.of(self.limits, self.switches, objective.pays_setup)
@@ -103,6 +104,11 @@ class Pricing:
         )
         self._ground = self._make_ground(timetable, rules, graph)
         self._penalty = np.zeros((len(cells), graph.once_count + len(self._bonuses())))
+
+    def under(self, limits: Sequence[Limit], objective: Objective) -> Pricing:
+        """The same cells and known streams under other limits and another objective."""
+        parts = (self._timetable, self._rules, self._graph, self.cells)
+        return Pricing(*parts, limits, self.switches, objective, self.book)
 
     def _bonuses(self) -> list[NDArray[np.bool_]]:
         """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""

@@ -33,7 +33,7 @@ def cheapest_of_equals(pricing: Pricing, linear: LinearPlan, whole: WholePlan) -
     live = np.flatnonzero(pricing.cells.customers > 0)
     if gap > 1e3 * tolerance or not 0 < len(live) <= MOST_CELLS:
         return whole
-    pairs = _equals(pricing, linear, live, gap + tolerance)
+    pairs = _equals(pricing, linear, live, linear.bound - whole.value + tolerance)
     if pairs is None:
         return whole
     cell, stream = np.unique(np.vstack([pairs, np.column_stack([whole.cell, whole.stream])]), axis=0).T
@@ -97,7 +97,7 @@ def _cheapest(
         target=np.inf,
         most_nodes=MOST_NODES,
     )
-    return None if solved is None else solved.counts
+    return solved.counts
 
 
 def _spent(pricing: Pricing, streams: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.generation import SHUT
 from optimizer.linear_plan import LinearPlan
-from optimizer.program import WholeNumbers, solve_whole
+from optimizer.program import solve_whole
 from optimizer.streams import Pricing
 
 MOST_COLUMNS = 60_000
@@ -67,14 +68,13 @@ def whole_plan(pricing: Pricing, linear: LinearPlan) -> WholePlan:
     live = np.flatnonzero(pricing.cells.customers > 0)
     split = _split_cells(pricing, linear)
     first = _columns(linear, split).with_more(split, np.zeros(len(split), dtype=np.int64))
-    best = _solve(pricing, linear, first, split)
+    best, _ = _solve(pricing, linear, first, split)
     if _close(best, linear):
         return _plan(best, linear, linear.bound)
     near = _promising(pricing, linear, live, best)
     some = np.union1d(split, near.cell)
-    best = _better(
-        best, _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some)
-    )
+    found, _ = _solve(pricing, linear, _columns(linear, some).with_more(near.cell, near.stream), some)
+    best = _better(best, found)
     if _close(best, linear):
         return _plan(best, linear, linear.bound)
     every = _columns(linear, live).with_more(live, np.zeros(len(live), dtype=np.int64))
@@ -104,7 +104,6 @@ class _Found:
     columns: _Columns
     customers: NDArray[np.int64]
     value: float
-    bound: float
 
 
 def _close(found: _Found | None, linear: LinearPlan) -> bool:
@@ -143,8 +142,13 @@ def _split_cells(pricing: Pricing, linear: LinearPlan) -> NDArray[np.int64]:
     return np.unique(linear.cell[split])
 
 
-def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArray[np.int64]) -> _Found | None:
-    """Whole numbers over the columns of the free cells; the others keep what the linear program says."""
+def _solve(
+    pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArray[np.int64]
+) -> tuple[_Found | None, float]:
+    """Whole numbers over the columns of the free cells; the others keep what the linear program says.
+
+    Also gives a bound on all plans of these columns: -inf where there is none, inf where that is open.
+    """
     fixed = ~np.isin(linear.cell, free)
     kept = _Columns(linear.cell[fixed], linear.stream[fixed])
     kept_customers = np.rint(linear.amount[fixed]).astype(np.int64)
@@ -156,9 +160,10 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
     rounding = np.abs(left) <= 1e-6 * np.maximum(1.0, np.abs(bounds))
     left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
     if len(columns.cell) == 0:
-        return _Found(kept, kept_customers, value - rows.penalty(use, linear.used), linear.bound)
+        alone = value - rows.penalty(use, linear.used)
+        return _Found(kept, kept_customers, alone), linear.bound
     worth, own = pricing.value(columns.cell, columns.stream), pricing.use(columns.cell, columns.stream)
-    solved: WholeNumbers | None = solve_whole(
+    solved = solve_whole(
         np.searchsorted(free, columns.cell),
         pricing.cells.customers[free],
         worth,
@@ -169,13 +174,13 @@ def _solve(pricing: Pricing, linear: LinearPlan, columns: _Columns, free: NDArra
         target=linear.value - 0.5 * CLOSE * abs(linear.bound) - value,
         most_nodes=MOST_NODES,
     )
-    if solved is None:
-        return None
+    if solved.counts is None:
+        return None, solved.bound
     everything = _Columns(np.append(kept.cell, columns.cell), np.append(kept.stream, columns.stream))
     customers = np.append(kept_customers, solved.counts)
     penalty = rows.penalty(use + own.T @ solved.counts, linear.used)
     reached = value + float(worth @ solved.counts) - penalty
-    return _Found(everything, customers, reached, value + solved.bound)
+    return _Found(everything, customers, reached), value + solved.bound
 
 
 def _closed(
@@ -192,15 +197,21 @@ def _closed(
     """
     worth = pricing.worth(linear.prices, linear.tolls)
     top, _ = pricing.best_known(worth, live, np.arange(len(pricing.book)))
-    gap = np.inf if best is None else linear.bound - best.value
-    columns, room, steps = known, MOST_CLOSING, MOST_STEPS
-    for n, cell in enumerate(live.tolist()):
+    # Nobody may have what a campaign that is not used would send, however wide the gap is.
+    gap = SHUT / 2 if best is None else min(linear.bound - best.value, SHUT / 2)
+    cells, streams, room, steps = [known.cell], [known.stream], MOST_CLOSING - len(live), MOST_STEPS
+    for n, cell in enumerate(live.tolist() if room > 0 else []):
         floor = top[n] - gap * (1 + 1e-9) - 1e-9
         more, taken = pricing.above(worth, cell, floor, room, steps)
         if more is None:
             return _plan(best, linear, linear.bound)
         room, steps = room - len(more), steps - taken
-        columns = columns.with_more(np.full(len(more), cell), more)
-    found = _better(best, _solve(pricing, linear, columns, live))
-    bound = linear.bound if found is None else min(linear.bound, max(found.bound, found.value))
-    return _plan(found, linear, bound, proved=True)
+        cells.append(np.full(len(more), cell))
+        streams.append(more)
+    if room <= 0:
+        return _plan(best, linear, linear.bound)
+    columns = known.with_more(np.concatenate(cells), np.concatenate(streams))
+    found, bound = _solve(pricing, linear, columns, live)
+    best, impossible = _better(best, found), bound == -np.inf
+    bound = linear.bound if best is None else min(linear.bound, max(bound, best.value))
+    return _plan(best, linear, bound, proved=impossible)

@@ -73,6 +73,7 @@ class StandIn:
             folder=workspace,
             currency="EUR",
             period=SimpleNamespace(start=date(2026, 11, 30)),
+            warnings=(),
             objective=SimpleNamespace(goal="expected_margin"),
             channels={},
             campaigns={},
