@@ -38,6 +38,8 @@ def permission_worth(plan: Plan, problem: Problem, linear: LinearPlan, book: Str
     for `customers_priced` of them: beyond MOST_TWINS kinds of customers the rarest are left out.
     `book` holds the streams of `linear`.
     """
+    if not problem.timetable.options:
+        return pd.DataFrame(columns=COLUMNS)
     lacking, allowed = _lacking(plan, problem)
     order = ["customers", "cell", "channel", "granted"]
     priced = lacking.sort_values(order, ascending=[False, True, True, True]).head(MOST_TWINS)

@@ -122,7 +122,8 @@ class Pricing:
         none = np.full((1, self.days), NOTHING, dtype=np.int32)
         earlier = cells.provisional or Provisional(np.zeros(len(cells), dtype=np.int64), none)
         most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
-        reach = np.array(self._bonuses(), dtype=bool).reshape(-1, len(options))
+        bonuses = self._bonuses()
+        reach = np.array(bonuses, dtype=bool).reshape(len(bonuses), len(options))
         arrays: tuple[NDArray[Any], ...] = (
             graph.kind,
             graph.after,
@@ -195,6 +196,8 @@ class Pricing:
         Where no stream better than `floor` is found the answer is the floor and -1. Worth and bound are
         within `slack` of each other, unless a cell's search would take more than `most_labels` labels.
         """
+        if not self.options:  # without campaigns there is the empty stream only
+            return floor, np.full(len(cells), -1, dtype=np.int64), np.maximum(floor, 0.0)
         value, path = np.empty(len(cells)), np.full((len(cells), self.days), NOTHING, dtype=np.int32)
         bound, penalty = np.empty(len(cells)), self._penalty[cells]
         search(
@@ -223,6 +226,8 @@ class Pricing:
 
         None if there are more than `most`, or if finding them takes more than `most_steps`.
         """
+        if not self.options:
+            return np.zeros(int(floor <= 0), dtype=np.int64), 1
         found, paths, steps = streams_above(
             self._ground, worth, cell, floor, self._penalty[cell], most, most_steps
         )
