@@ -95,6 +95,4 @@ def _value_limit(pricing: Pricing, value: float) -> Limit:
 def _spent(pricing: Pricing, whole: WholePlan) -> float:
     """What a plan costs, setups and all."""
     setup = sum(s.setup_cost for s, used in zip(pricing.switches, whole.used, strict=True) if used)
-    cost = pricing.objective.cost
-    each = [sum(float(cost[i]) for _, i in pricing.book.streams[s]) for s in whole.stream.tolist()]
-    return float(np.array(each) @ whole.customers) + setup
+    return float(pricing.cost(whole.stream) @ whole.customers) + setup

@@ -264,6 +264,11 @@ class Pricing:
         ]
         return np.array(counts).reshape(len(numbers), len(self.switches))[place.reshape(-1)]
 
+    def cost(self, streams: NDArray[np.int64], extra: float = 0.0) -> NDArray[np.float64]:
+        """The money that each stream costs, `extra` added for every contact."""
+        each = self.objective.cost + extra
+        return np.array([sum(float(each[i]) for _, i in self.book.streams[s]) for s in streams.tolist()])
+
     def kept(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many provisional contacts of an earlier run each cell keeps with its stream, pair by pair."""
         number, planned = self._ground.provisional[cells], self._ground.planned

@@ -102,9 +102,7 @@ def _cheapest(
 
 def _spent(pricing: Pricing, streams: NDArray[np.int64]) -> NDArray[np.float64]:
     """What each stream costs, its number of contacts added as next to nothing."""
-    cost = pricing.objective.cost
-    each = cost + A_CONTACT * float(cost.max(initial=1.0))
-    return np.array([sum(float(each[i]) for _, i in pricing.book.streams[s]) for s in streams.tolist()])
+    return pricing.cost(streams, A_CONTACT * float(pricing.objective.cost.max(initial=1.0)))
 
 
 def _beside(
