@@ -9,6 +9,8 @@ from difflib import get_close_matches
 import ibis
 import ibis.expr.types as ir
 
+from models.portable import is_finite, rounded
+
 YEAR = dt.timedelta(days=365)
 PRIOR_CONTACTS = 5
 """A customer's response rate counts this many further contacts at the base's rate."""
@@ -60,9 +62,7 @@ def customer_features(
     taken = {name.lower() for name in own}
     derived = _derived(customers, transactions, contact_history, as_of, channels)
     kept = [name for name in derived_names(channels) if name.lower() not in taken]
-    table = derived.select(
-        "customer_id", *[derived[name].cast("float64").round(6).name(name) for name in kept]
-    )
+    table = derived.select("customer_id", *[rounded(derived[name], 6).name(name) for name in kept])
     if not own:
         return table
     mine = customers.select(own_id="customer_id", **own)
@@ -112,8 +112,8 @@ def _own_features(customers: ir.Table) -> dict[str, ir.Value]:
         column = customers[name]
         number = column.cast("int64").cast("float64") if kind.is_boolean() else column.cast("float64")
         if kind.is_floating():
-            number = (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-        own[name] = number.round(6)
+            number = is_finite(number).ifelse(number, ibis.null("float64"))
+        own[name] = rounded(number, 6)
     return own
 
 

@@ -56,18 +56,18 @@ def audit_calendar(
     """
     rules = ContactRules.of(plan)
     found = audited_contacts(plan, tables, calendar, rules.lookback)
-    with found.table.cache() as table:
-        contacts = AuditedContacts(table, found.kinds)
-        frames = [
-            frame_of(broken).assign(rule=rule)
-            for checks in (
-                single_contact_breaches(plan, tables, contacts),
-                series_breaches(rules, contacts),
-                own_limit_breaches(plan, tables, contacts),
-            )
-            for rule, broken in checks
-        ]
-        words = list(limit_breaches(limits, segments, timetable, rules, contacts))
+    contacts = AuditedContacts(tables.engine.keep("audited contacts", found.table), found.kinds)
+    frames = [
+        frame_of(broken).assign(rule=rule)
+        for checks in (
+            single_contact_breaches(plan, tables, contacts),
+            series_breaches(rules, contacts),
+            own_limit_breaches(plan, tables, contacts),
+        )
+        for rule, broken in checks
+    ]
+    words = list(limit_breaches(limits, segments, timetable, rules, contacts))
+    tables.engine.drop("audited contacts")
     rows = _once(pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True))
     return _told(plan, contacts, rows, words, tables.integer_ids)
 

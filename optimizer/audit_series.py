@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from optimizer.audit_contacts import CONTACT, AuditedContacts
+from optimizer.audit_pairs import ClosePairs, full_stretches
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import OWN_LIMIT, ContactRules, FrequencyCap, NeverTogether, OnlyAfter
@@ -21,18 +22,21 @@ from optimizer.tables import Tables
 
 def series_breaches(rules: ContactRules, contacts: AuditedContacts) -> Iterator[tuple[str, ir.Table]]:
     """The name of each rule with the planned contacts that break it."""
-    felt = [cap for cap in rules.caps if contacts.any_planned(cap.binds)]
+    reach = max([0, *(cap.reach for cap in rules.caps), *(rule.reach for rule in rules.never_together)])
+    pairs = ClosePairs.of(contacts, reach)
+    felt = [cap for cap in rules.caps if contacts.any_planned(cap.binds) and pairs.may_fill(cap)]
     for breach, days in sorted({(cap.breach, cap.days) for cap in felt}):
         alike = [cap for cap in felt if (cap.breach, cap.days) == (breach, days)]
         named = contacts.table.join(_naming(alike, contacts), "kind")
         yield breach, _in_full_stretches(named, days)
     for apart in rules.never_together:
-        if contacts.any_planned(apart.binds):
+        if pairs.may_clash(apart):
             yield "never_together", _together(apart, contacts)
     for after in rules.only_after:
         if contacts.any_planned(after.binds):
             yield "only_after", _too_early_or_late(after, contacts)
-    yield "one_a_day", _several_a_day(contacts)
+    if pairs.on_one_day():
+        yield "one_a_day", _several_a_day(contacts)
 
 
 def own_limit_breaches(
@@ -55,11 +59,7 @@ def _in_full_stretches(named: ir.Table, days: int) -> ir.Table:
     count of the stretches that it lies in.
     """
     named = named.mutate(planned=named.planned & named.binds)
-    total = named.group_by("customer_id", "path", "allowed").agg(
-        contacts=named.count(), planned=named.planned.any()
-    )
-    crowded = total.filter((total.contacts > total.allowed) & total.planned)
-    rows = named.semi_join(crowded, ["customer_id", "path"])
+    rows = named.semi_join(full_stretches(named, days), ["customer_id", "path"])
     begun = rows.mutate(held=rows.count().over(days_around(rows, 0, days - 1, "path")))
     most = begun.mutate(most=begun.held.max().over(days_around(begun, days - 1, 0, "path")))
     broken = most.filter(most.planned & (most.most > most.allowed))

@@ -1,20 +1,35 @@
-"""Cells: the sets of customers whom no rule and no rate can tell apart."""
+"""Cells: the sets of customers whom no rule and no rate can tell apart.
+
+Where histories and audiences cut the customers into too many of them, like ones are put together: the plan
+is made for the least that all customers of such a cell may have, the bound is proved for the most.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.customer_keys import KEY, CustomerKeys
-from optimizer.earlier_contacts import Leeway, lists_of
-from optimizer.frames import frame_of, table_of
+from models.portable import md5
+from optimizer.customer_keys import CustomerKeys
+from optimizer.engine import Engine
+from optimizer.frames import table_of
+from optimizer.grouping import Grouped
+from optimizer.kinds import Kinds, kinds_of, merged
+from optimizer.leeway import Leeway
+from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
+
+KINDS_A_CELL = 10
+"""Kinds are merged until there is one for so many cells: the rest is for their earlier contacts."""
+DRAWN = 40_000
+"""How many customers make the menu where all are too many to plan for one by one."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,11 @@ class Cells:
     permissions, restrictions, audiences and hold-out allow option i; `leeway` is what a profile of
     earlier contacts leaves open. A cell may be empty (customers 0): it is the twin of held-out
     customers, priced but not planned. `segment_size` counts all customers of each of `segments`.
-    `keys` holds the customer keys with their `cell` and, for held-out ones, their `twin` (else -1).
     `provisional` is None where nothing is paid for keeping what an earlier run had planned.
+    `kinds` has the columns of customer_keys.KIND and `customers`, a row for each kind of customers;
+    `groups` counts `customers` by `kind` and `cell`, with the `twin` of held-out ones (else -1).
+    `members` has customer_id, held_out, tired, cell and twin of every customer.
+    `generous`, where customers were put together: the same cells with the most that any of them may have.
     """
 
     segments: tuple[str, ...]
@@ -45,68 +63,144 @@ class Cells:
     customers: NDArray[np.int64]
     allowed: NDArray[np.bool_]
     leeway: Leeway
-    keys: pd.DataFrame
+    kinds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    groups: pd.DataFrame = field(default_factory=pd.DataFrame)
     provisional: Provisional | None = None
+    members: ir.Table | None = None
+    generous: Cells | None = None
 
     def __len__(self) -> int:
         return len(self.customers)
 
-    def of_customers(self, keys: CustomerKeys) -> ir.Table:
-        """customer_id, segment, held_out, cell and twin of every customer."""
-        kinds = {**dict(keys.table.select(KEY).schema()), "cell": "int64", "twin": "int64"}
-        book = table_of(self.keys, kinds)
-        return keys.table.join(book, KEY).select("customer_id", "segment", "held_out", "cell", "twin")
+
+@dataclass(frozen=True)
+class ManyCustomers:
+    """Customers whom too much tells apart: their kinds, and the cells of a part of them, drawn by md5.
+
+    Each cell of `drawn` counts the customers for whom the drawn ones stand.
+    """
+
+    kinds: Kinds
+    patterns: Patterns
+    drawn: Cells
 
 
 def make_cells(
-    plan: Plan, keys: CustomerKeys, timetable: Timetable, shared_caps: tuple[FrequencyCap, ...]
-) -> Cells:
-    """Counts the customers by key and merges the keys that come to the same thing."""
-    counted = frame_of(keys.table.group_by(KEY).agg(customers=keys.table.count()))
-    counted = counted.sort_values(KEY, ignore_index=True)
-    segments = tuple(sorted(counted.segment.unique(), key=segment_order))
-    size = counted.groupby("segment").customers.sum().reindex(list(segments)).to_numpy(dtype=np.int64)
-    number = counted.segment.map({name: n for n, name in enumerate(segments)}).to_numpy(dtype=np.int64)
+    plan: Plan,
+    engine: Engine,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    shared_caps: tuple[FrequencyCap, ...],
+) -> tuple[Cells, ManyCustomers | None]:
+    """Counts the customers by key and merges the keys that come to the same thing.
 
-    profile, profiles = _factorised(counted[["earlier", "max_contacts"]])
-    own = profiles.max_contacts.to_numpy(dtype=np.int64)
-    leeway, profile_of = _distinct_leeway(keys.earlier.leeway(lists_of(profiles.earlier), shared_caps, own))
+    Beyond `plan.merge_above` of them like ones are put together, and a part of the customers is drawn.
+    """
     patterns = Patterns(plan, keys, timetable)
-    held = counted.held_out.to_numpy(dtype=bool)
-    fitting = patterns.number(counted, held)
-    free = patterns.number(counted[held], np.zeros(int(held.sum()), dtype=bool))
+    every = kinds_of(keys, patterns)
+    fine = Grouped.finest(plan.merge_above, engine, keys, every)
+    if fine is not None:
+        return _cells(engine, keys, timetable, patterns, every, fine, shared_caps), None
+    kinds = merged(every, patterns, max(1, plan.merge_above // KINDS_A_CELL))
+    coarse = Grouped.within(plan.merge_above, engine, keys, kinds, _loses_by_fatigue(plan))
+    cells = _cells(engine, keys, timetable, patterns, kinds, coarse, shared_caps)
+    drawn = _drawn(plan, engine, keys, timetable, shared_caps, cells)
+    return cells, ManyCustomers(every, patterns, drawn)
 
-    kept, plans = _factorised(counted[["provisional"]])
-    triple = np.column_stack([number, fitting, profile_of[profile], kept])
-    twins = np.column_stack([number[held], free, profile_of[profile[held]], kept[held]])
-    distinct, cell = np.unique(np.vstack([triple, twins]), axis=0, return_inverse=True)
+
+def _drawn(
+    plan: Plan,
+    engine: Engine,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    shared_caps: tuple[FrequencyCap, ...],
+    whole: Cells,
+) -> Cells:
+    """The cells of about DRAWN customers, those of lowest md5, weighed so that segments keep their size."""
+    share = min(1.0, DRAWN / int(whole.segment_size.sum()))
+    digest = md5(ibis.literal(f"{plan.seed}:drawn:") + keys.table.customer_id.cast("string"))
+    some = keys.table.filter(digest.substr(0, 8) <= ibis.literal(f"{int(share * (16**8 - 1)):08x}"))
+    part = replace(keys, table=engine.keep("drawn_customers", some))
+    patterns = Patterns(plan, part, timetable)
+    kinds = kinds_of(part, patterns)
+    fine = Grouped.finest(len(kinds) + 2 * DRAWN, engine, part, kinds)
+    assert fine is not None
+    cells = _cells(engine, part, timetable, patterns, kinds, fine, shared_caps, whole)
+    drawn = np.bincount(cells.segment, weights=cells.customers, minlength=len(whole.segments))
+    weight = whole.segment_size / np.maximum(1.0, drawn)
+    return replace(cells, customers=np.rint(cells.customers * weight[cells.segment]).astype(np.int64))
+
+
+def _loses_by_fatigue(plan: Plan) -> bool:
+    """Whether a contact may be worth more when it tires: then no fatigue but the customer's own will do."""
+    return any(campaign.margin_per_response < 0 for campaign in plan.campaigns.values())
+
+
+def _cells(
+    engine: Engine,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    patterns: Patterns,
+    kinds: Kinds,
+    grouped: Grouped,
+    shared_caps: tuple[FrequencyCap, ...],
+    part_of: Cells | None = None,
+) -> Cells:
+    profile, tight, generous = grouped.profiles(keys, kinds, shared_caps)
+    table, counted = kinds.table, grouped.counted
+    segments = part_of.segments if part_of else tuple(sorted(table.segment.unique(), key=segment_order))
+    size = table.groupby("segment").customers.sum().reindex(list(segments)).fillna(0)
+    number = table.segment.map({name: n for n, name in enumerate(segments)}).to_numpy(dtype=np.int64)
+    kept, plans = _factorised(table.provisional)
+    kind = counted.kind.to_numpy(dtype=np.int64)
+    held = kinds.free[kind] >= 0
+    own = np.column_stack([number[kind], kinds.pattern[kind], kinds.widest[kind], profile, kept[kind]])
+    twins = own[held]
+    twins[:, 1] = twins[:, 2] = kinds.free[kind[held]]
+    distinct, cell = np.unique(np.vstack([own, twins]), axis=0, return_inverse=True)
     cell = cell.reshape(-1)
-    twin = np.full(len(counted), -1, dtype=np.int64)
-    twin[held] = cell[len(counted) :]
-    customers = np.bincount(
-        cell[: len(counted)], weights=counted.customers.to_numpy(), minlength=len(distinct)
-    )
-    return Cells(
+    twin = np.full(len(kind), -1, dtype=np.int64)
+    twin[held] = cell[len(kind) :]
+    customers = np.bincount(cell[: len(kind)], weights=counted.customers, minlength=len(distinct))
+    used, pattern = np.unique(distinct[:, 1:3], return_inverse=True)
+    pattern = pattern.reshape(-1, 2).astype(np.int64)
+    groups = counted.assign(cell=cell[: len(kind)], twin=twin)
+    cells = Cells(
         segments,
-        size,
+        size.to_numpy(dtype=np.int64),
         distinct[:, 0],
-        distinct[:, 1],
-        distinct[:, 2],
+        pattern[:, 0],
+        distinct[:, 3],
         customers.astype(np.int64),
-        patterns.allowed(),
-        leeway,
-        counted.assign(cell=cell[: len(counted)], twin=twin),
-        _provisional(distinct[:, 3], plans.provisional, timetable),
+        patterns.allowed(used),
+        tight,
+        table,
+        groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
+        _provisional(distinct[:, 4], [keys.provisional_lists[n] for n in plans.tolist()], timetable),
+        _members(engine, grouped.members, groups),
     )
+    if generous is None and (pattern[:, 0] == pattern[:, 1]).all():
+        return cells
+    return replace(cells, generous=replace(cells, pattern=pattern[:, 1], leeway=generous or tight))
 
 
-def _provisional(number: NDArray[np.int64], lists: pd.Series, timetable: Timetable) -> Provisional | None:
+def _members(engine: Engine, members: ir.Table, groups: pd.DataFrame) -> ir.Table:
+    """Every customer's cell and, for held-out ones, its twin."""
+    key = ["kind", "list"]
+    book = table_of(groups, dict.fromkeys([*key, "cell", "twin"], "int64"))
+    found = members.join(book, key).select("customer_id", "held_out", "tired", "cell", "twin")
+    return engine.keep("customer_cells", found)
+
+
+def _provisional(
+    number: NDArray[np.int64], lists: list[tuple[int, ...]], timetable: Timetable
+) -> Provisional | None:
     """Reads the lists of provisional contacts; None where all are empty."""
-    if not lists.any():
+    if not any(lists):
         return None
     days, options = timetable.sendable.shape
     planned = np.full((len(lists), days), -1, dtype=np.int32)
-    for n, codes in enumerate(lists_of(lists)):
+    for n, codes in enumerate(lists):
         for code in codes:
             planned[n, code // options] = code % options
     return Provisional(number, planned)
@@ -118,108 +212,7 @@ def segment_order(label: object) -> tuple[int, int, str]:
     return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)
 
 
-def _factorised(columns: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """The number of each row's values, and the distinct values in order."""
-    groups = columns.groupby(columns.columns.tolist())
-    return groups.ngroup().to_numpy().astype(np.int64), groups.size().index.to_frame(index=False)
-
-
-def _distinct_leeway(leeway: Leeway) -> tuple[Leeway, NDArray[np.int64]]:
-    """Merges profiles that leave the same things open; also gives each old profile's new number."""
-    count = len(leeway.open)
-    marks = np.hstack(
-        [
-            np.zeros((count, 1), dtype=np.uint8),  # so that there is a mark even without send days
-            np.packbits(leeway.open.reshape(count, -1), axis=1),
-            np.packbits(leeway.ready.reshape(count, -1), axis=1),
-            leeway.used.reshape(count, -1).view(np.uint8),
-            leeway.fatigue.reshape(count, -1).view(np.uint8),
-        ]
-    )
-    rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
-    _, first, number = np.unique(rows, return_index=True, return_inverse=True)
-    kept = Leeway(leeway.open[first], leeway.used[first], leeway.fatigue[first], leeway.ready[first])
-    return kept, number.reshape(-1).astype(np.int64)
-
-
-class Patterns:
-    """Numbers the distinct tables of allowed options."""
-
-    def __init__(self, plan: Plan, keys: CustomerKeys, timetable: Timetable) -> None:
-        self._plan, self._keys, self._timetable = plan, keys, timetable
-        self._number: dict[bytes, int] = {}
-        self._tables: list[NDArray[np.bool_]] = []
-        self._permitted: dict[str, NDArray[np.bool_]] = {}
-        self._restricted: dict[str, NDArray[np.bool_]] = {}
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """By pattern, send day and option: whether it is allowed."""
-        shape = self._timetable.sendable.shape
-        return np.array(self._tables, dtype=bool).reshape(len(self._tables), *shape)
-
-    def number(self, keys: pd.DataFrame, held: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The pattern of each key, as if held out where `held` says so."""
-        columns = ["segment", "audiences", "permissions", "restrictions"]
-        seen: dict[tuple[object, ...], int] = {}
-        numbers = np.zeros(len(keys), dtype=np.int64)
-        rows = zip(*(keys[name].tolist() for name in columns), held.tolist(), strict=True)
-        for n, row in enumerate(rows):
-            if row not in seen:
-                seen[row] = self._table(*row)
-            numbers[n] = seen[row]
-        return numbers
-
-    def _table(self, segment: str, audiences: str, permissions: str, restrictions: str, held: bool) -> int:
-        table = self._timetable.sendable & self._targeted(segment, audiences, held)
-        table = table & self._permission(permissions) & ~self._restriction(restrictions)
-        mark = table.tobytes()
-        if mark not in self._number:
-            self._number[mark] = len(self._tables)
-            self._tables.append(table)
-        return self._number[mark]
-
-    def _targeted(self, segment: str, audiences: str, held: bool) -> NDArray[np.bool_]:
-        """Options whose campaign addresses the customer at all."""
-        outside = {
-            name for name, bit in zip(self._keys.audience_campaigns, audiences, strict=True) if bit == "0"
-        }
-        return np.array(
-            [
-                option.campaign not in outside
-                and segment in (self._plan.campaigns[option.campaign].segments or (segment,))
-                and not (held and option.type in self._plan.hold_out.types)
-                for option in self._timetable.options
-            ],
-            dtype=bool,
-        )
-
-    def _permission(self, codes: str) -> NDArray[np.bool_]:
-        if codes not in self._permitted:
-            rows = [self._keys.permissions[code] for code in lists_of(pd.Series([codes]))[0]]
-            kinds = {(option.channel, option.type) for option in self._timetable.options}
-            by_kind = {}
-            for channel, kind in kinds:
-                named = [row for row in rows if row.channel == channel and row.topic in (None, kind)]
-                denied = [row.covers for row in named if not row.granted]
-                granted = [row.covers for row in named if row.granted]
-                default = not granted and self._plan.channels[channel].default_permission == "granted"
-                none = np.full(len(self._timetable.days), fill_value=default)
-                by_kind[channel, kind] = np.logical_or.reduce([none, *granted]) & ~np.logical_or.reduce(
-                    [np.zeros_like(none), *denied]
-                )
-            self._permitted[codes] = np.array(
-                [by_kind[option.channel, option.type] for option in self._timetable.options], dtype=bool
-            ).T.reshape(self._timetable.sendable.shape)
-        return self._permitted[codes]
-
-    def _restriction(self, codes: str) -> NDArray[np.bool_]:
-        if codes not in self._restricted:
-            table = np.zeros(self._timetable.sendable.shape, dtype=bool)
-            for code in lists_of(pd.Series([codes]))[0]:
-                row = self._keys.restrictions[code]
-                blocked = np.array(
-                    [option.type in row.types for option in self._timetable.options], dtype=bool
-                )
-                table |= row.covers[:, None] & blocked
-            self._restricted[codes] = table
-        return self._restricted[codes]
+def _factorised(column: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of each value, and the distinct values in order."""
+    values, number = np.unique(column.to_numpy(dtype=np.int64), return_inverse=True)
+    return number.reshape(-1).astype(np.int64), values

@@ -1,4 +1,4 @@
-"""The command line: `contactplan init`, `check`, `run`, `explain`.
+"""The command line: `contactplan init`, `check`, `run`, `explain`, `benchmark`.
 
 Exit codes: 0 done; 1 the plan's limits cannot all hold; 2 bad input or a call that cannot be served
 (another run under way); 3 the machine or the program failed (a full disk, a bug). Modules that load the
@@ -7,7 +7,6 @@ solver and the engine are imported inside the commands, so that `--help` is quic
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import typer
 from optimizer.faults import BadInput
 
 if TYPE_CHECKING:
+    from optimizer.engine_choice import EngineOptions
     from optimizer.plan_file import Plan
     from optimizer.result import Result
 
@@ -34,7 +34,25 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+class Reader(StrEnum):
+    """The engines by name; PostgreSQL reads no files, and says so."""
+
+    DUCKDB = "duckdb"
+    POSTGRES = "postgres"
+    SPARK = "spark"
+
+
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan.yaml or its folder.")]
+EngineName = Annotated[
+    Reader | None,
+    typer.Option("--engine", help="What reads the plan's files; a database is named in the plan."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="The engine's threads.", show_default=False)]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(help="The engine's memory, such as 4GiB; beyond it, it spills.", show_default=False),
+]
 
 
 class Prices(StrEnum):
@@ -82,7 +100,12 @@ def init(
 
 
 @app.command()
-def check(plan: PlanPath) -> None:
+def check(
+    plan: PlanPath,
+    engine: EngineName = None,
+    threads: Threads = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
     """List every fault in the plan and its tables.
 
     Nothing is written.
@@ -91,10 +114,12 @@ def check(plan: PlanPath) -> None:
         from optimizer import pipeline, screen  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
         from optimizer.run_folder import recover  # noqa: PLC0415
+        from optimizer.stored_runs import holds  # noqa: PLC0415
 
         loaded = load_plan(plan)
-        recover(loaded.folder / "runs")
-        found = pipeline.check(loaded)
+        options = _engine(engine, threads, memory_limit)
+        recover(loaded.folder / "runs", holds(loaded, options))
+        found = pipeline.check(loaded, options)
         screen.show_warnings(found.warnings)
         screen.show_counts(found.counts)
         typer.echo("No faults found.")
@@ -113,6 +138,9 @@ def run(
         Prices,
         typer.Option(help="full: also what every cap and spacing costs, each solved again (takes long)."),
     ] = Prices.LIMITS,
+    engine: EngineName = None,
+    threads: Threads = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Make the calendar, its proof and its report.
 
@@ -122,10 +150,13 @@ def run(
         from optimizer import screen  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
         from optimizer.run_folder import run_lock  # noqa: PLC0415
+        from optimizer.stored_runs import holds  # noqa: PLC0415
 
         loaded = load_plan(plan)
-        with run_lock(loaded.folder):
-            result, folder = _run_and_store(loaded, replace, refit_segments, prices)
+        options = _engine(engine, threads, memory_limit)
+        with run_lock(loaded.folder, holds(loaded, options)):
+            result, folder = _run_and_store(loaded, replace, refit_segments, prices, options)
+        result.engine.close()
         screen.show_warnings(result.warnings)
         screen.show_run(result, folder / "report.html")
 
@@ -134,6 +165,9 @@ def run(
 def explain(
     plan: PlanPath,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    engine: EngineName = None,
+    threads: Threads = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Tell what a finished run means for one customer.
 
@@ -144,41 +178,84 @@ def explain(
         from optimizer.explain import explain as explain_customer  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
         from optimizer.run_folder import recover  # noqa: PLC0415
+        from optimizer.stored_runs import holds  # noqa: PLC0415
 
         loaded = load_plan(plan)
-        recover(loaded.folder / "runs")
-        explanation = explain_customer(loaded, customer)
+        options = _engine(engine, threads, memory_limit)
+        recover(loaded.folder / "runs", holds(loaded, options))
+        explanation = explain_customer(loaded, customer, options)
         screen.show_warnings(explanation.warnings)
         screen.show_customer(explanation, loaded)
 
 
-def _run_and_store(plan: Plan, replace: bool, refit_segments: bool, prices: Prices) -> tuple[Result, Path]:
-    """Solve the plan and put the run into its folder; the lock is held. Exits where limits cannot hold."""
-    from optimizer import pipeline, run_folder, screen  # noqa: PLC0415
+@app.command()
+def benchmark(
+    customers: Annotated[int, typer.Option(min=1_000, help="How many customers.")],
+    contacts: Annotated[
+        float, typer.Option(min=0, help="Earlier contacts a customer, drawn without pattern.")
+    ] = 3.0,
+    history_days: Annotated[int, typer.Option(min=1, help="In how many days before the period.")] = 28,
+    threads: Threads = None,
+    memory_limit: MemoryLimit = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the base and benchmark.json stay, to be used again; else a temporary folder.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the run's files, too.")] = False,
+) -> None:
+    """Measure a run on a made-up base: seconds and peak memory a stage.
+
+    Beside them stands the bare cost of reading the same files and writing the same calendar.
+    """
+    with _expected_errors():
+        from optimizer import benchmark as measuring  # noqa: PLC0415
+        from optimizer.benchmark_base import BaseSize  # noqa: PLC0415
+        from optimizer.screen_benchmark import show_benchmark  # noqa: PLC0415
+        from optimizer.screen_progress import RunProgress  # noqa: PLC0415
+
+        size, engine = BaseSize(customers, contacts, history_days), _engine(None, threads, memory_limit)
+        with measuring.place(folder, keep) as here, RunProgress() as progress:
+            figures = measuring.benchmark(size, here, engine, progress, keep_run=keep)
+        show_benchmark(figures, here if folder or keep else None)
+
+
+def _engine(name: Reader | None, threads: int | None, memory_limit: str | None) -> EngineOptions:
+    from optimizer.engine_choice import EngineOptions  # noqa: PLC0415
+
+    return EngineOptions(name.value if name else None, threads, memory_limit)
+
+
+def _run_and_store(
+    plan: Plan, replace: bool, refit_segments: bool, prices: Prices, engine: EngineOptions
+) -> tuple[Result, Path]:
+    """Solve the plan and store the run; the lock is held. Exits where limits cannot hold."""
+    from optimizer import conflict_file, pipeline, screen, stored_runs  # noqa: PLC0415
     from optimizer.conflict import CannotHold  # noqa: PLC0415
 
-    folder = run_folder.run_folder(plan.folder, plan.period.start)
+    stored = stored_runs.stored_runs(plan, engine)
     if not replace:
-        run_folder.refuse_to_replace_final(folder)
-    earlier = run_folder.newest_earlier_run(plan.folder, plan.period.start)
+        stored_runs.refuse_final(plan, engine, stored)
     try:
         with screen.RunProgress() as progress:
             result = pipeline.run(
                 plan,
                 refit_segments=refit_segments,
                 progress=progress,
-                earlier_run=earlier,
+                earlier_run=stored.newest_earlier,
                 full_prices=prices is Prices.FULL,
+                engine=engine,
             )
             progress("files")
-            with run_folder.replace_whole(folder) as fresh:
-                result.write(fresh)
+            folder = stored_runs.store(result, stored)
     except CannotHold as conflict:
-        path = run_folder.write_conflict(plan.folder, conflict.as_dict())
+        path = conflict_file.write_conflict(plan.folder, conflict.as_dict())
         screen.show_warnings(plan.warnings)
         screen.show_conflict(conflict.lines, path)
         raise typer.Exit(CANNOT_HOLD) from None
-    run_folder.remove_conflict(plan.folder)
+    conflict_file.remove_conflict(plan.folder)
     return result, folder
 
 
@@ -199,41 +276,21 @@ def _expected_errors() -> Iterator[None]:
     except (FileExistsError, NotADirectoryError) as taken:
         screen.show_error(f"{taken}. Nothing was written.")
         raise typer.Exit(BAD_INPUT) from None
-    except OSError as failure:
-        _show_failure(failure)
-        raise typer.Exit(FAILED) from None
     except Exception as failure:
-        if _audit_failed(failure):
-            screen.show_error(f"{failure} This is a fault of contactplan: please report it.")
-        elif _engine_failed_to_write(failure):
-            _show_failure(failure)
-        else:
+        words = _failure_in_words(failure)
+        if words is None:
             raise
+        screen.show_error(words)
         raise typer.Exit(FAILED) from None
 
 
-def _audit_failed(failure: Exception) -> bool:
+def _failure_in_words(failure: Exception) -> str | None:
+    from optimizer import failures  # noqa: PLC0415
     from optimizer.audit import AuditFailed  # noqa: PLC0415
 
-    return isinstance(failure, AuditFailed)
-
-
-def _engine_failed_to_write(failure: Exception) -> bool:
-    """Whether DuckDB could not read or write a file (it has an exception of its own for a full disk)."""
-    import duckdb  # noqa: PLC0415
-
-    return isinstance(failure, duckdb.IOException)
-
-
-def _show_failure(failure: Exception) -> None:
-    from optimizer import screen  # noqa: PLC0415
-
-    full = isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT)
-    screen.show_error(
-        f"{'the disk is full: ' if full else ''}{failure}. "
-        "Nothing half-written is left, and an earlier run is as it was. "
-        "See that the disk has room and that the files can be read and written, then try again."
-    )
+    if isinstance(failure, AuditFailed):
+        return f"{failure} This is a fault of contactplan: please report it."
+    return failures.in_words(failure)
 
 
 def main() -> None:

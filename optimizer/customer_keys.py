@@ -2,7 +2,7 @@
 
 Everything that touches customers is an Ibis expression and runs where they are. Only distinct
 permission rows, restriction rows and earlier contacts come to the client, which gives each a code;
-a customer's key holds lists of codes.
+a customer's key holds numbers that tell lists of codes (see customer_lists.py).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from math import ceil
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from models.portable import md5
 from optimizer.audience import compile_audience
-from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
-from optimizer.earlier_run import provisional_lists
+from optimizer.customer_lists import NONE, Lists, marks, read_lists, summed
+from optimizer.earlier_lists import EarlierLists, earlier_lists
+from optimizer.earlier_run import provisional_rows
 from optimizer.frames import frame_of, table_of
 from optimizer.own_limits import own_limit
 from optimizer.plan_file import HoldOut, Plan
@@ -29,11 +30,8 @@ from optimizer.rules import ContactRules
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
-KEY = [
-    "segment", "held_out", "audiences", "permissions", "restrictions", "earlier", "max_contacts",
-    "provisional",
-]  # fmt: skip
-NONE = ""
+KIND = ["segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional"]
+UNTOLD = ""
 
 
 @dataclass(frozen=True)
@@ -56,52 +54,74 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id and the columns KEY; the code books tell what the codes mean.
+    """`table` has customer_id, the columns KIND, `earlier` and `tired`; the rest tells what they mean.
 
     `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
-    UNLIMITED where the customer has no limit, or one that cannot bind.
+    UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
+    provisional, earlier and tired tell lists of codes.
     """
 
     table: ir.Table
     audience_campaigns: tuple[str, ...]
     permissions: tuple[PermissionCode, ...]
+    permission_lists: Lists
     restrictions: tuple[RestrictionCode, ...]
-    earlier: EarlierEffects
+    restriction_lists: Lists
+    provisional_lists: Lists
+    earlier: EarlierLists
 
 
 def customer_keys(
     plan: Plan, tables: Tables, segments: ir.Table, timetable: Timetable, rules: ContactRules
 ) -> CustomerKeys:
-    """The keys of all customers; `segments` has customer_id and segment (text)."""
-    permission_lists, permissions = _permissions(plan, tables, timetable)
-    restriction_lists, restrictions = _restrictions(plan, tables, timetable)
-    earlier_lists, earlier = _earlier(plan, tables, timetable, rules)
+    """The keys of all customers, kept in the engine; `segments` has customer_id and segment (text)."""
+    permission_rows, permissions = _permissions(plan, tables, timetable)
+    restriction_rows, restrictions = _restrictions(plan, tables, timetable)
+    provisional = provisional_rows(plan, tables, timetable)
+    earlier = earlier_lists(plan, tables, timetable, rules)
     audiences = {name: c.audience for name, c in plan.campaigns.items() if c.audience is not None}
     schema = dict(tables.customers.schema())
     bits = [
         ibis.ifelse(compile_audience(text, schema)(tables.customers), "1", "0") for text in audiences.values()
     ]
-    customers = tables.customers.select(
+    keys = tables.customers.select(
         "customer_id",
+        "max_contacts",
         held_out=is_held_out(tables.customers, plan.hold_out).cast("int8"),
         audiences=_joined(bits),
-        max_contacts=tables.customers.max_contacts,
     )
-    keys = customers.join(segments.select("customer_id", "segment"), "customer_id")
-    for name, lists in (
-        ("permissions", permission_lists),
-        ("restrictions", restriction_lists),
-        ("earlier", earlier_lists),
-        ("provisional", provisional_lists(plan, tables, timetable)),
-    ):
-        if lists is None:
-            keys = keys.mutate(ibis.literal(NONE).name(name))
-            continue
-        keys = keys.left_join(lists, "customer_id").drop("customer_id_right")
-        keys = keys.mutate(codes=keys.codes.fill_null(NONE)).rename({name: "codes"})
-    limit = own_limit(keys.max_contacts, keys.earlier, timetable, rules)
-    keys = keys.mutate(max_contacts=limit)
-    return CustomerKeys(keys, tuple(audiences), permissions, restrictions, earlier)
+    keys = keys.join(segments.select("customer_id", "segment"), "customer_id")
+    rows = {"permissions": permission_rows, "restrictions": restriction_rows, "provisional": provisional}
+    counts = {"permissions": len(permissions), "restrictions": len(restrictions),
+              "provisional": timetable.sendable.size}  # fmt: skip
+    for name, own in rows.items():
+        told = None if own is None else summed(own, {name: marks(counts[name])})
+        keys = _with(keys, told, [name])
+    keys = _with(keys, earlier.told(), ["earlier", "tired", "earlier_contacts"])
+    limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
+    keys = keys.mutate(max_contacts=limit).drop("earlier_contacts")
+    table = tables.engine.keep("customer_keys", keys)
+    lists: dict[str, Lists] = {
+        name: {NONE: ()} if own is None else read_lists(table, name, own) for name, own in rows.items()
+    }
+    return CustomerKeys(
+        table,
+        tuple(audiences),
+        permissions,
+        lists["permissions"],
+        restrictions,
+        lists["restrictions"],
+        lists["provisional"],
+        earlier,
+    )
+
+
+def _with(keys: ir.Table, told: ir.Table | None, names: list[str]) -> ir.Table:
+    """The keys with sums by customer; NONE for customers without any."""
+    if told is None:
+        return keys.mutate(**{name: ibis.literal(NONE, "int64") for name in names})
+    keys = keys.left_join(told, "customer_id").drop("customer_id_right")
+    return keys.mutate(**{name: keys[name].fill_null(NONE) for name in names})
 
 
 def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
@@ -113,7 +133,7 @@ def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
     if least_outside <= 0 or least_outside >= 16**32:
         return ibis.literal(value=least_outside > 0)
     unit = ibis.coalesce(customers.household_id, customers.customer_id)
-    digest = (ibis.literal(f"{hold_out.key}:") + unit).hexdigest("md5")
+    digest = md5(ibis.literal(f"{hold_out.key}:") + unit)
     return digest < ibis.literal(f"{least_outside:032x}")
 
 
@@ -131,7 +151,7 @@ def _permissions(
     rows = rows.select(
         "customer_id",
         "channel",
-        topic=rows.topic.fill_null(NONE),
+        topic=rows.topic.fill_null(UNTOLD),
         status=rows.status,
         first=_day(rows.valid_from, plan, missing=0),
         last=_day(rows.valid_to, plan, missing=plan.period.days - 1),
@@ -144,8 +164,8 @@ def _permissions(
         matters = row["channel"] in plan.channels and (granted or any(covers))
         return (row["channel"], row["topic"], granted, covers) if matters else None
 
-    lists, effects = _code_lists(rows, effect)
-    return lists, tuple(
+    coded, effects = _coded(rows, effect)
+    return coded, tuple(
         PermissionCode(str(channel), str(topic) or None, bool(granted), np.array(covers, dtype=bool))
         for channel, topic, granted, covers in effects
     )
@@ -170,38 +190,12 @@ def _restrictions(
         covers = _covered(timetable, {**row, "last": int(str(row["last"])) + after})
         return (rule.blocks, covers) if any(covers) and rule.blocks else None
 
-    lists, effects = _code_lists(rows, effect)
-    return lists, tuple(
+    coded, effects = _coded(rows, effect)
+    return coded, tuple(
         RestrictionCode(types, np.array(covers, dtype=bool))
         for types, covers in effects
         if isinstance(types, tuple)
     )
-
-
-def _earlier(
-    plan: Plan, tables: Tables, timetable: Timetable, rules: ContactRules
-) -> tuple[ir.Table, EarlierEffects]:
-    """History and commitments that some send day can still feel; one contact told twice counts once."""
-    both = earlier_rows(plan, tables, timetable, rules.lookback)
-    rows = both.group_by("customer_id", "day", "channel", "campaign").agg(
-        type=both.type.min().fill_null(NONE)
-    )
-    seen = _distinct(rows)
-    effects = EarlierEffects(
-        [
-            EarlierContact(int(day), campaign, channel, kind or _planned_type(plan, campaign))
-            for day, channel, campaign, kind in seen[["day", "channel", "campaign", "type"]].itertuples(
-                index=False
-            )
-        ],
-        timetable,
-        rules,
-    )
-    return _listed(rows, seen.assign(code=effects.code)), effects
-
-
-def _planned_type(plan: Plan, campaign: str) -> str | None:
-    return plan.campaigns[campaign].type if campaign in plan.campaigns else None
 
 
 def _day(column: ir.DateColumn, plan: Plan, missing: int, floor: int = -1) -> ir.IntegerValue:
@@ -216,29 +210,15 @@ def _covered(timetable: Timetable, row: dict[str, object]) -> tuple[bool, ...]:
     return tuple(first <= day <= last for day in timetable.days)
 
 
-def _code_lists(
+def _coded(
     rows: ir.Table, effect: Callable[[dict[str, object]], tuple[object, ...] | None]
 ) -> tuple[ir.Table, list[tuple[object, ...]]]:
-    """The rows' codes by customer, and the effect behind each code; rows without effect get none."""
-    seen = _distinct(rows)
+    """The rows as customer_id and code, and the effect behind each code; rows without effect are left out."""
+    columns = [name for name in rows.columns if name != "customer_id"]
+    seen = frame_of(rows.select(columns).distinct()).sort_values(columns, ignore_index=True)
     effects = [effect({str(k): v for k, v in row.items()}) for row in seen.to_dict("records")]
     known = sorted({e for e in effects if e is not None}, key=repr)
     number = {e: n for n, e in enumerate(known)}
     coded = seen.assign(code=[-1 if e is None else number[e] for e in effects])
-    return _listed(rows, coded, distinct=True), known
-
-
-def _distinct(rows: ir.Table) -> pd.DataFrame:
-    columns = [name for name in rows.columns if name != "customer_id"]
-    return frame_of(rows.select(columns).distinct()).sort_values(columns, ignore_index=True)
-
-
-def _listed(rows: ir.Table, coded: pd.DataFrame, distinct: bool = False) -> ir.Table:
-    """customer_id and `codes`: the codes of the customer's rows in ascending order, with commas."""
-    columns = [name for name in coded.columns if name != "code"]
     book = table_of(coded[coded.code >= 0], {**dict(rows.select(columns).schema()), "code": "int64"})
-    found = rows.join(book, columns).select("customer_id", "code")
-    found = found.distinct() if distinct else found
-    return found.group_by("customer_id").agg(
-        codes=found.code.cast("string").group_concat(",", order_by=found.code)
-    )
+    return rows.join(book, columns).select("customer_id", "code"), known

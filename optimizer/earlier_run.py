@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
+from optimizer.output_tables import OutputTables
 from optimizer.plan_file import Plan
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
@@ -20,14 +22,20 @@ from optimizer.timetable import Timetable
 CONTACT = ["customer_id", "contact_on", "channel", "campaign"]
 
 
-def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | None) -> Tables:
+def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | date | None) -> Tables:
     """Adds the final contacts of an earlier run to the commitments, and keeps its provisional ones.
 
-    Raises BadInput where its calendar cannot be read.
+    `earlier_run` is its folder, or in a plan's database its start. Raises BadInput where its calendar
+    cannot be read.
     """
     if earlier_run is None:
         return tables
-    calendar = _calendar(tables, earlier_run)
+    if isinstance(earlier_run, Path):
+        calendar = _calendar(tables, earlier_run)
+    else:
+        assert plan.data.database is not None
+        output = OutputTables(tables.engine, plan.data.database.output_schema)
+        calendar = output.of_run("calendar", earlier_run)
     calendar = calendar.mutate(
         customer_id=calendar.customer_id.cast("string"),
         contact_on=calendar.contact_on.cast("date"),
@@ -43,11 +51,11 @@ def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | None) -> Ta
 def _calendar(tables: Tables, run: Path) -> ir.Table:
     """The run's calendar, if it has what is asked of it."""
     try:
-        calendar: ir.Table = tables.connection.read_parquet(run / "calendar.parquet")
+        calendar: ir.Table = tables.engine.read_parquet([run / "calendar.parquet"])
         kinds = dict(calendar.schema())
         whole = {*CONTACT, "final", "cost"} <= set(kinds) and kinds["final"].is_boolean()
         whole = whole and (kinds["contact_on"].is_date() or kinds["contact_on"].is_timestamp())
-    except duckdb.Error:
+    except (OSError, pa.ArrowException, *tables.engine.failed_reading):
         whole = False
     if not whole:
         where, remedy = f"runs/{run.name}/calendar.parquet", "Restore the file, or make that run again."
@@ -55,11 +63,10 @@ def _calendar(tables: Tables, run: Path) -> ir.Table:
     return calendar
 
 
-def provisional_lists(plan: Plan, tables: Tables, timetable: Timetable) -> ir.Table | None:
-    """customer_id and `codes`: what of a customer's provisional contacts can be planned again.
+def provisional_rows(plan: Plan, tables: Tables, timetable: Timetable) -> ir.Table | None:
+    """customer_id and `code`: the provisional contacts that can be planned again.
 
-    A code is send day x options + option; codes ascend, with commas between them. None where nothing is
-    paid for keeping them.
+    A code is send day x options + option. None where nothing is paid for keeping them.
     """
     if tables.provisional is None or plan.period.keep_provisional == 0:
         return None
@@ -74,10 +81,7 @@ def provisional_lists(plan: Plan, tables: Tables, timetable: Timetable) -> ir.Ta
         pd.DataFrame(rows, columns=[*CONTACT[1:], "code"]),
         {"contact_on": "date", "channel": "string", "campaign": "string", "code": "int64"},
     )
-    found = tables.provisional.join(book, CONTACT[1:]).select("customer_id", "code")
-    return found.group_by("customer_id").agg(
-        codes=found.code.cast("string").group_concat(",", order_by=found.code)
-    )
+    return tables.provisional.join(book, CONTACT[1:]).select("customer_id", "code")
 
 
 def kept_figures(plan: Plan, tables: Tables, calendar: ir.Table) -> dict[str, Any] | None:

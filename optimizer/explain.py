@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
+from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.explain_reasons import CustomerReasons, Reason
 from optimizer.explain_rules import contact_in_words
 from optimizer.explain_run import CustomersRun, read_customers_run
@@ -76,18 +77,18 @@ class Explanation:
         return tuple(_lines(self))
 
 
-def explain(plan: Plan, customer_id: str) -> Explanation:
+def explain(plan: Plan, customer_id: str, engine: EngineOptions = BY_THE_PLAN) -> Explanation:
     """Explains the run of the plan's period for one customer.
 
     Raises BadInput where there is no run or no such customer, and for faults of the tables.
     """
-    run = read_customers_run(plan, customer_id)
+    run = read_customers_run(plan, customer_id, engine)
     problem = make_problem(plan, run.tables, run.segments, run.rates)
     rules = _own_rules(problem)
     earlier = _earlier_contacts(plan, run.tables, problem.timetable, rules.lookback)
-    key = problem.cells.keys.iloc[0]
+    key = problem.cells.groups.iloc[0]
     own = _reasons(plan, run, problem, rules, earlier, int(key.cell), run.calendar)
-    held = bool(key.held_out)
+    held = bool(problem.cells.kinds.held_out.iloc[0])
     twin = _reasons(plan, run, problem, rules, earlier, int(key.twin), run.control) if held else own
     return Explanation(
         customer_id,
@@ -155,7 +156,7 @@ def _stream(problem: Problem, contacts: pd.DataFrame) -> Stream:
 
 def _own_rules(problem: Problem) -> ContactRules:
     """The rules with the customer's own limit in the place of what stands for everybody's."""
-    limit = int(problem.cells.keys.max_contacts.iloc[0])
+    limit = int(problem.cells.kinds.max_contacts.iloc[0])
     caps = problem.rules.caps
     own = [replace(cap, contacts=limit) for cap in caps if cap.own and limit != UNLIMITED]
     return replace(problem.rules, caps=(*(cap for cap in caps if not cap.own), *own))

@@ -126,7 +126,7 @@ class CustomerReasons:
 
     def _not_addressed(self, campaign: str) -> Finding | None:
         campaigns = self.problem.keys.audience_campaigns
-        bits = str(self.problem.cells.keys.audiences.iloc[0])
+        bits = str(self.problem.cells.kinds.audiences.iloc[0])
         if campaign in campaigns and bits[campaigns.index(campaign)] == "0":
             return Finding("audience", "", None, audience_in_words(self.plan, campaign, self._customer))
         segments = self.plan.campaigns[campaign].segments

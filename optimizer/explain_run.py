@@ -14,20 +14,21 @@ import pandas as pd
 from models.response import Rates
 from optimizer.committed import committed_contacts
 from optimizer.earlier_run import with_earlier_run
+from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
+from optimizer.output_tables import OutputTables
 from optimizer.plan_file import Plan
 from optimizer.result import FORMULA_STARTS
-from optimizer.run_folder import newest_earlier_run, run_folder
+from optimizer.run_folder import run_folder
 from optimizer.segmenting import Segments
+from optimizer.stored_runs import stored_runs
 from optimizer.switches import make_switches
 from optimizer.tables import Tables, open_tables
 from optimizer.timetable import Timetable
 
-FILES = (
-    "calendar.parquet", "control.parquet", "assignments.parquet", "limits.csv", "response_rates.csv",
-    "segments.csv", "summary.json",
-)  # fmt: skip
+FILES = ("limits.csv", "response_rates.csv", "segments.csv", "summary.json")
+CUSTOMER_FILES = ("calendar.parquet", "control.parquet", "assignments.parquet")
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,25 @@ class CustomersRun:
     warnings: tuple[str, ...]
 
 
-def read_customers_run(plan: Plan, customer_id: str) -> CustomersRun:
+def read_customers_run(plan: Plan, customer_id: str, engine: EngineOptions = BY_THE_PLAN) -> CustomersRun:
     """Reads the run of the plan's period and the tables, cut down to the customer.
 
     Raises BadInput for a run that is not there, a customer who is not in the tables or not in the run,
     and faults of the tables.
     """
     folder = run_folder(plan.folder, plan.period.start)
-    if not all((folder / name).is_file() for name in FILES):
+    files = FILES if plan.data.database is not None else (*FILES, *CUSTOMER_FILES)
+    if not all((folder / name).is_file() for name in files):
         raise BadInput([_no_run(folder)])
-    every = open_tables(plan)
+    stored = stored_runs(plan, engine)
+    every = open_tables(plan, engine)
     tables = every.as_of(plan.period.start)
-    tables = with_earlier_run(plan, tables, newest_earlier_run(plan.folder, plan.period.start))
+    tables = with_earlier_run(plan, tables, stored.newest_earlier)
     committed = committed_contacts(plan, tables)
     tables = _of_customer(tables, customer_id)
-    own = _rows(tables, folder / "assignments.parquet", customer_id)
+    own = _rows(plan, tables, "assignments", customer_id)
     if own.empty:
-        raise BadInput([_stranger(f"runs/{folder.name}/assignments.parquet", "contactplan run PLAN again.")])
+        raise BadInput([_stranger(f"assignments of runs/{folder.name}", "contactplan run PLAN again.")])
     segment = str(own.segment.iloc[0])
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     limits = _read_csv(folder / "limits.csv", ["limit"])
@@ -78,8 +81,8 @@ def read_customers_run(plan: Plan, customer_id: str) -> CustomersRun:
         tables,
         _only_segment(customer_id, segment),
         _rates(folder / "response_rates.csv"),
-        _rows(tables, folder / "calendar.parquet", customer_id).sort_values("contact_on", ignore_index=True),
-        _rows(tables, folder / "control.parquet", customer_id).sort_values("contact_on", ignore_index=True),
+        _rows(plan, tables, "calendar", customer_id).sort_values("contact_on", ignore_index=True),
+        _rows(plan, tables, "control", customer_id).sort_values("contact_on", ignore_index=True),
         segment,
         str(names.get(segment, segment)),
         str(own.stream.iloc[0] or ""),
@@ -106,14 +109,19 @@ def _of_customer(tables: Tables, customer_id: str) -> Tables:
         if isinstance(rows, ir.Table) and "customer_id" in rows.columns:
             own = rows.filter(rows.customer_id == customer_id)
             name = f"{field.name} of one customer"
-            cut[field.name] = tables.connection.create_table(name, own, overwrite=True)
+            cut[field.name] = tables.engine.keep(name, own)
     if not cut["customers"].count().to_pyarrow().as_py():
         raise BadInput([_stranger("customers", "Give an id as it stands in the customers table.")])
     return replace(tables, **cut)
 
 
-def _rows(tables: Tables, file: Path, customer_id: str) -> pd.DataFrame:
-    rows = tables.connection.read_parquet(file)
+def _rows(plan: Plan, tables: Tables, name: str, customer_id: str) -> pd.DataFrame:
+    """The customer's rows of one of the run's tables, from the database where there is one."""
+    start, database = plan.period.start, plan.data.database
+    if database is not None:
+        rows = OutputTables(tables.engine, database.output_schema).of_run(name, start)
+    else:
+        rows = tables.engine.read_parquet([run_folder(plan.folder, start) / f"{name}.parquet"])
     return frame_of(rows.filter(rows.customer_id.cast("string") == customer_id))
 
 

@@ -21,25 +21,35 @@ from optimizer.timetable import Timetable
 
 OPTIMAL_GAP = 1e-4
 MONEY = 1e-6
+FIGURES = ["response_rate", "expected_value", "cost"]
+
+
+def counted_contacts(calendar: ir.Table) -> pd.DataFrame:
+    """How many contacts of a calendar are alike in all but customer and id; sorted.
+
+    The engine counts; sums are taken of this in a fixed order, so that they do not depend on how the
+    engine cuts its work.
+    """
+    columns = ["segment", "stream", "campaign", "channel", "contact_on", *FIGURES]
+    alike = frame_of(calendar.group_by(columns).agg(contacts=calendar.count()))
+    return alike.sort_values(columns, ignore_index=True)
 
 
 def streams_table(
-    plan: Plan, timetable: Timetable, solution: Solution, schedule: Schedule, figures: ContactFigures
+    contacts: pd.DataFrame,
+    timetable: Timetable,
+    solution: Solution,
+    schedule: Schedule,
+    figures: ContactFigures,
 ) -> pd.DataFrame:
-    """streams.csv: a row a segment and stream in use, the most used first."""
+    """streams.csv: a row a segment and stream in use, the most used first.
+
+    `contacts` is counted_contacts of the calendar.
+    """
     whole, pricing = solution.whole, solution.pricing
     cells, book = pricing.cells, pricing.book.streams
-    stays = pricing.objective.stay * pricing.kept(whole.cell, whole.stream)
-    value = (pricing.value(whole.cell, whole.stream) - stays) * whole.customers
-    used = pd.DataFrame(
-        {
-            "g": cells.segment[whole.cell],
-            "s": whole.stream,
-            "customers": whole.customers,
-            "expected_value": value,
-        }
-    )
-    totals = used.groupby(["g", "s"], as_index=False).sum()
+    used = pd.DataFrame({"g": cells.segment[whole.cell], "s": whole.stream, "customers": whole.customers})
+    value = (contacts.expected_value * contacts.contacts).groupby(contacts.stream).sum()
     options = timetable.options
     rows = [
         {
@@ -50,33 +60,29 @@ def streams_table(
             ),
             "customers": n,
             "contacts": n * len(book[s]),
-            "expected_value": round(worth, 6),
+            "expected_value": round(float(value.get(schedule.labels[g, s], 0.0)), 6) if s else 0.0,
             "cost": round(n * sum(float(figures.cost[i]) for _, i in book[s]), 6),
         }
-        for g, s, n, worth in totals.itertuples(index=False)
+        for g, s, n in used.groupby(["g", "s"], as_index=False).sum().itertuples(index=False)
     ]
     columns = ["segment", "stream", "dated_contacts", "customers", "contacts", "expected_value", "cost"]
     table = pd.DataFrame(rows, columns=columns)
     return _by_segment(table, ["customers", "stream"], [False, True])
 
 
-def allocation_table(plan: Plan, calendar: ir.Table) -> pd.DataFrame:
+def allocation_table(contacts: pd.DataFrame) -> pd.DataFrame:
     """allocation.csv: contacts, expected responses, value and cost by segment, campaign, channel and date.
 
-    The engine counts equal contacts; sums are taken here in a fixed order, so that they do not depend on
-    how the engine cuts its work.
+    `contacts` is counted_contacts of the calendar.
     """
     keys = ["segment", "campaign", "channel", "contact_on"]
-    figures = ["response_rate", "expected_value", "cost"]
-    alike = frame_of(calendar.group_by([*keys, *figures]).agg(contacts=calendar.count()))
-    alike = alike.sort_values([*keys, *figures], ignore_index=True)
     sums = pd.DataFrame(
         {
-            **{key: alike[key] for key in keys},
-            "contacts": alike.contacts,
-            "expected_responses": alike.response_rate * alike.contacts,
-            "expected_value": alike.expected_value * alike.contacts,
-            "cost": alike.cost * alike.contacts,
+            **{key: contacts[key] for key in keys},
+            "contacts": contacts.contacts,
+            "expected_responses": contacts.response_rate * contacts.contacts,
+            "expected_value": contacts.expected_value * contacts.contacts,
+            "cost": contacts.cost * contacts.contacts,
         }
     )
     table = sums.groupby(keys, as_index=False).sum().rename(columns={"contact_on": "date"}).round(6)
@@ -160,8 +166,9 @@ def summary_figures(
         "contacts": int(allocation.contacts.sum()),
         "customers": customers,
         "reached": int(reached),
-        "held_out": int(cells.keys.customers[cells.keys.held_out == 1].sum()),
+        "held_out": int(cells.groups.customers[cells.groups.twin >= 0].sum()),
         "cells": len(linear.block),
+        "put_together": cells.generous is not None,
         "cells_sharing_a_row": solution.cells_sharing,
         "streams": len({label for label in schedule.labels.values() if label}),
         "streams_generated": len(solution.pricing.book) - 1,

@@ -48,14 +48,13 @@ def longest_stream(timetable: Timetable, rules: ContactRules) -> int:
 
 
 def own_limit(
-    limit: ir.IntegerColumn, earlier: ir.StringColumn, timetable: Timetable, rules: ContactRules
+    limit: ir.IntegerColumn, earlier: ir.IntegerColumn, timetable: Timetable, rules: ContactRules
 ) -> ir.IntegerValue:
     """The customers' limits, UNLIMITED where there is none or it leaves room for the longest stream.
 
-    `earlier` holds the codes of each customer's earlier contacts with commas between them.
+    `earlier` counts each customer's earlier contacts.
     """
     if not any(cap.own for cap in rules.caps):
         return ibis.literal(UNLIMITED, "int64")
-    contacts = earlier.length() - earlier.replace(",", "").length() + 1
-    binds = limit < contacts + longest_stream(timetable, rules)
+    binds = limit < earlier + longest_stream(timetable, rules)
     return ibis.ifelse(binds.fill_null(ibis.literal(False)), limit, ibis.literal(UNLIMITED, "int64"))

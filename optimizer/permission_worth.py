@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.cells import Cells, Patterns, Provisional
-from optimizer.customer_keys import CustomerKeys, PermissionCode
-from optimizer.earlier_contacts import lists_of
+from optimizer.cells import Cells, Provisional
+from optimizer.customer_keys import KIND, CustomerKeys, PermissionCode
+from optimizer.customer_lists import Lists
 from optimizer.linear_plan import LinearPlan
+from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
 from optimizer.prices import fixed_tolls
 from optimizer.problem import Problem
@@ -63,37 +64,43 @@ def _lacking(plan: Plan, problem: Problem) -> tuple[pd.DataFrame, NDArray[np.boo
 
     Only those are told whom the permission opens anything.
     """
-    columns = ["segment", "audiences", "permissions", "restrictions"]
-    free = problem.cells.keys[problem.cells.keys.held_out == 0]
-    kinds = free[columns].drop_duplicates(ignore_index=True)
+    kinds = problem.cells.kinds
+    kinds = kinds[kinds.held_out == 0][KIND]
     channels = list(dict.fromkeys(option.channel for option in problem.timetable.options))
-    keys = _with_grants(problem.keys, channels, len(problem.timetable.days))
+    keys, lists = _with_grants(problem.keys, channels, len(problem.timetable.days), kinds.permissions)
     patterns = Patterns(plan, keys, problem.timetable)
     held = np.zeros(len(kinds), dtype=bool)
-    kinds["own"] = patterns.number(kinds, held)
-    first, parts = len(problem.keys.permissions), []
-    for n, channel in enumerate(channels):
-        lists = _granted(kinds.permissions, keys, channel, first + n)
-        granted = patterns.number(kinds.assign(permissions=lists), held)
-        parts.append(kinds.assign(channel=channel, granted=granted)[granted != kinds.own])
-    opened = free.merge(pd.concat(parts), on=columns)
+    own, parts = patterns.number(kinds, held), []
+    for channel in channels:
+        granted = patterns.number(kinds.assign(permissions=kinds.permissions.map(lists[channel])), held)
+        told = pd.DataFrame({"kind": kinds.index, "channel": channel, "own": own, "granted": granted})
+        parts.append(told[granted != own])
+    opened = problem.cells.groups.merge(pd.concat(parts), on="kind")
     opened["segment"] = problem.cells.segment[opened.cell.to_numpy(dtype=np.int64)]
     by = ["segment", "cell", "channel", "own", "granted"]
-    return opened.groupby(by).customers.sum().reset_index(), patterns.allowed()
+    counted = opened.groupby(by).customers.sum().reset_index()
+    used, place = np.unique(counted[["own", "granted"]].to_numpy(dtype=np.int64), return_inverse=True)
+    place = place.reshape(-1, 2)
+    return counted.assign(own=place[:, 0], granted=place[:, 1]), patterns.allowed(used.astype(np.int64))
 
 
-def _with_grants(keys: CustomerKeys, channels: list[str], days: int) -> CustomerKeys:
-    """The keys with one more permission code a channel: granted for everything."""
+def _with_grants(
+    keys: CustomerKeys, channels: list[str], days: int, told: pd.Series
+) -> tuple[CustomerKeys, dict[str, dict[int, int]]]:
+    """The keys with one more permission code a channel, granted for everything, and lists that hold it.
+
+    By channel: what tells each list of permissions with one code for all that it says of the channel.
+    """
     grants = [PermissionCode(name, None, True, np.ones(days, dtype=bool)) for name in channels]
-    return replace(keys, permissions=(*keys.permissions, *grants))
-
-
-def _granted(lists: pd.Series, keys: CustomerKeys, channel: str, grant: int) -> list[str]:
-    """The lists of permission codes with one code for all that they say about the channel."""
-    return [
-        ",".join(map(str, [code for code in codes if keys.permissions[code].channel != channel] + [grant]))
-        for codes in lists_of(lists)
-    ]
+    lists: Lists = dict(keys.permission_lists)
+    granted: dict[str, dict[int, int]] = {name: {} for name in channels}
+    for n, channel in enumerate(channels):
+        grant = len(keys.permissions) + n
+        for number in told.unique().tolist():
+            rest = [code for code in lists[number] if keys.permissions[code].channel != channel]
+            granted[channel][number] = -1 - len(lists)  # sums of marks are never negative
+            lists[-1 - len(lists)] = (*rest, grant)
+    return replace(keys, permissions=(*keys.permissions, *grants), permission_lists=lists), granted
 
 
 def _worth(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.conflict import CannotHold
 from optimizer.conflict_finder import ConflictFinder
 from optimizer.earlier_run import kept_figures, with_earlier_run
+from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
+from optimizer.faults import BadInput, Fault
 from optimizer.linear_plan import Shortage
+from optimizer.many_customers import solve_from_menu
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
@@ -32,6 +36,14 @@ Progress = Callable[[str, str], None]
 PACKAGES = ("contactplan", "pulp", "highspy", "duckdb", "ibis-framework", "scikit-learn", "numpy", "pandas")
 
 
+_TOO_COARSE = Fault(
+    "merge_above",
+    "",
+    "like customers were put together, and as they are the limits cannot all hold",
+    "Raise merge_above (the most cells that customers are told apart in), or ease the minimums.",
+)
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """What `check` tells about a plan without faults."""
@@ -40,12 +52,12 @@ class CheckResult:
     counts: dict[str, int]
 
 
-def check(plan: Plan) -> CheckResult:
+def check(plan: Plan, engine: EngineOptions = BY_THE_PLAN) -> CheckResult:
     """Reads and checks everything. Raises BadInput with all faults.
 
     Among the warnings is every reach above what permissions, hold-out and earlier contacts allow.
     """
-    tables = open_tables(plan).as_of(plan.period.start)
+    tables = open_tables(plan, engine).as_of(plan.period.start)
     counts = {name: int(facts["rows"]) for name, facts in tables.inputs.items() if "rows" in facts}
     segments = find_segments(plan, tables, refit=False)
     problem = make_problem(plan, tables, segments, response_rates(plan, tables, segments))
@@ -78,19 +90,20 @@ def run(
     *,
     refit_segments: bool = False,
     progress: Progress | None = None,
-    earlier_run: Path | None = None,
+    earlier_run: Path | date | None = None,
     full_prices: bool = False,
+    engine: EngineOptions = BY_THE_PLAN,
 ) -> Result:
     """Plans the period: from tables to calendar, proof and prices.
 
-    `earlier_run` is the run folder whose final contacts are taken as commitments; `full_prices` asks for
-    the prices of the rules inside the streams, too. Raises BadInput for faults, CannotHold where the
-    plan's limits cannot all hold, AuditFailed if the calendar breaks a rule (a mistake of ours, never the
-    plan's). Nothing is written but the fitted segments.
+    `earlier_run` is the run (its folder, or in a database its start) whose final contacts are taken as
+    commitments; `full_prices` asks for the prices of the rules inside the streams, too. Raises BadInput
+    for faults, CannotHold where the plan's limits cannot all hold, AuditFailed if the calendar breaks a
+    rule (a mistake of ours, never the plan's). Nothing is written but the fitted segments.
     """
     clock = _Clock(progress or (lambda stage, detail: None))
     clock.start("read")
-    tables = open_tables(plan).as_of(plan.period.start)
+    tables = open_tables(plan, engine).as_of(plan.period.start)
     tables = with_earlier_run(plan, tables, earlier_run)
     clock.start("segments")
     segments = find_segments(plan, tables, refit_segments)
@@ -99,7 +112,7 @@ def run(
     clock.start("cells")
     problem = make_problem(plan, tables, segments, rates)
     clock.start("program", f"{int((problem.cells.customers > 0).sum()):,} cells")
-    solution = _solved(plan, problem, clock)
+    solution = _solved(plan, tables, problem, clock)
     clock.start("calendar")
     schedule = _schedule(plan, tables, problem, solution)
     clock.start("audit")
@@ -125,11 +138,16 @@ def run(
     return result
 
 
-def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
+def _solved(plan: Plan, tables: Tables, problem: Problem, clock: _Clock) -> Solution:
     pricing = problem.pricing()
     try:
+        if problem.many is not None:
+            return solve_from_menu(plan, tables.engine, problem, clock.detail)
         return solve(pricing, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers) as failure:
+        if problem.cells.generous is not None:
+            _solved(plan, tables, problem.over(problem.cells.generous), clock)
+            raise BadInput([_TOO_COARSE]) from None
         finder = ConflictFinder(problem, pricing.book, plan.max_cells, clock.detail)
         if isinstance(failure, Shortage):
             raise CannotHold(plan, finder.of_shortage(failure)) from None
@@ -137,14 +155,17 @@ def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
-    """The calendar and its kin, sorted and kept in the engine with ids as they came."""
-    customers = tables.connection.create_table(
-        "customer_cells", problem.cells.of_customers(problem.keys), overwrite=True
+    """The calendar and its kin, sorted, with ids as they came."""
+    scheduler = Scheduler(
+        plan,
+        tables.engine,
+        problem.timetable,
+        problem.rules,
+        solution.pricing,
+        problem.figures,
+        problem.keys.earlier,
     )
-    scheduler = Scheduler(plan, problem.timetable, problem.rules, solution.pricing, problem.figures)
-    schedule = scheduler.schedule(solution.whole, customers, solution.linear.prices)
-    keep = tables.connection.create_table
-    by_date = ["contact_on", "customer_id"]
+    schedule = scheduler.schedule(solution.whole, solution.pricing.cells.members, solution.linear.prices)
     whole_segments = all(label.lstrip("-").isdigit() for label in problem.cells.segments)
 
     def typed(table: ir.Table, order: list[str]) -> ir.Table:
@@ -156,11 +177,9 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) 
 
     return replace(
         schedule,
-        calendar=keep("calendar", typed(schedule.calendar, by_date), overwrite=True).order_by(by_date),
-        control=keep("control", typed(schedule.control, by_date), overwrite=True).order_by(by_date),
-        assignments=keep(
-            "assignments", typed(schedule.assignments, ["customer_id"]), overwrite=True
-        ).order_by("customer_id"),
+        calendar=typed(schedule.calendar, ["contact_on", "customer_id"]),
+        control=typed(schedule.control, ["contact_on", "customer_id"]),
+        assignments=typed(schedule.assignments, ["customer_id"]),
     )
 
 
@@ -175,7 +194,8 @@ def _result(
     clock: _Clock,
 ) -> Result:
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
-    allocation = outcome.allocation_table(plan, schedule.calendar)
+    contacts = outcome.counted_contacts(schedule.calendar)
+    allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
     summary = outcome.summary_figures(plan, solution, allocation, schedule, customers)
     over = [
@@ -204,7 +224,7 @@ def _result(
         plan,
         summary,
         outcome.with_labels(segments.profile),
-        outcome.streams_table(plan, problem.timetable, solution, schedule, problem.figures),
+        outcome.streams_table(contacts, problem.timetable, solution, schedule, problem.figures),
         allocation,
         outcome.limits_table(problem.limits, solution),
         outcome.rates_table(rates.frame),
@@ -213,6 +233,7 @@ def _result(
         schedule.assignments,
         warnings,
         outcome.with_labels(permissions),
+        tables.engine,
     )
 
 

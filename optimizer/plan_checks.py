@@ -13,6 +13,11 @@ from optimizer.faults import Fault
 from optimizer.plan_values import suggestion
 from optimizer.plan_yaml import Loc, place
 
+TABLES = (
+    "customers", "permissions", "contact_history", "commitments", "transactions", "restrictions",
+    "response_rates",
+)  # fmt: skip
+"""The keys of `data` that name tables."""
 _CAPS = ("policy.max_per_customer.[]", "channels.*.max_per_customer.[]", "campaigns.*.max_per_customer.[]")
 _REFERENCES = (
     ("campaigns.*.channels.[]", "channels"),
@@ -151,8 +156,24 @@ def _capacities(raw: dict[str, Any]) -> Iterator[Fault]:
 
 def _missing_tables(raw: dict[str, Any]) -> Iterator[Fault]:
     response, data = raw.get("response"), raw.get("data")
-    if not isinstance(response, dict) or response.get("from") != "table" or not isinstance(data, dict):
+    if not isinstance(data, dict):
         return
-    if data.get("response_rates") is None:
+    database = data.get("database")
+    if database is None:
+        for table in ("customers", "permissions"):
+            if data.get(table) is None:
+                yield Fault(f"data.{table}", "", "is missing", "Add it.")
+    for table in data if database is not None else ():
+        if table in TABLES and data[table] is not None:
+            rule = (
+                "is a file, and data.database is given: tables come all from files or all from the database"
+            )
+            yield Fault(
+                f"data.{table}", "", rule, f"Name the table in data.database.{table}, or take it out."
+            )
+    if not isinstance(response, dict) or response.get("from") != "table":
+        return
+    tables, where = (data, "data") if database is None else (database, "data.database")
+    if isinstance(tables, dict) and tables.get("response_rates") is None:
         rule = "response.from is table, and no table is named"
-        yield Fault("data.response_rates", "", rule, "Name the table of response rates.")
+        yield Fault(f"{where}.response_rates", "", rule, "Name the table of response rates.")

@@ -46,9 +46,14 @@ from optimizer.plan_values import (
 )
 
 
-class Data(Block):
-    """Where the tables are: paths relative to the plan file, or globs."""
+class Database(Block):
+    """A database that holds the tables: its URL, and the tables' names in it.
 
+    `${NAME}` in the URL stands for a variable of the environment, so that no password needs to be in the
+    plan. Output tables go into `output_schema`; with `files` false no customer row goes into files.
+    """
+
+    url: Text = Field(repr=False)
     customers: Text
     permissions: Text
     contact_history: Text | None = None
@@ -56,7 +61,27 @@ class Data(Block):
     transactions: Text | None = None
     restrictions: Text | None = None
     response_rates: Text | None = None
+    output_schema: Text = "contactplan"
+    files: Annotated[bool, Strict()] = True
+
+
+class Data(Block):
+    """Where the tables are: paths relative to the plan file, or globs; or all of them in a database."""
+
+    database: Database | None = None
+    customers: Text | None = None
+    permissions: Text | None = None
+    contact_history: Text | None = None
+    commitments: Text | None = None
+    transactions: Text | None = None
+    restrictions: Text | None = None
+    response_rates: Text | None = None
     timezone: Zone | None = None
+
+    def source(self, table: str) -> str | None:
+        """The path or name of a table, None where it is not given."""
+        found: str | None = getattr(self.database or self, table)
+        return found
 
 
 class Period(Block):
@@ -216,3 +241,4 @@ class PlanBlocks(Block):
     retention_days: PosDays = 400
     scenarios: dict[str, dict[str, Any]] = Field(default_factory=dict)
     max_cells: Annotated[Count, Field(ge=1)] = 4000
+    merge_above: Annotated[Count, Field(ge=1)] = 100_000

@@ -8,7 +8,7 @@ from math import ceil
 import pandas as pd
 
 from models.response import Rates, contact_counts, estimate, from_table
-from optimizer.cells import Cells, make_cells
+from optimizer.cells import Cells, ManyCustomers, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of
 from optimizer.customer_keys import CustomerKeys, customer_keys
@@ -38,6 +38,11 @@ class Problem:
     figures: ContactFigures
     objective: Objective
     graph: StreamGraph
+    many: ManyCustomers | None = None
+
+    def over(self, cells: Cells) -> Problem:
+        """The same for other cells of the same segments."""
+        return replace(self, cells=cells, many=None)
 
     def pricing(self, book: StreamBook | None = None) -> Pricing:
         """The search for streams of this problem; `book` holds streams to begin with."""
@@ -58,10 +63,8 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     timetable = Timetable.of(plan)
     rules = contact_rules(plan, tables, timetable)
     keys = customer_keys(plan, tables, segments.table, timetable, rules)
-    table = tables.connection.create_table("customer_keys", keys.table, overwrite=True)
-    keys = replace(keys, table=table)
-    graph = build_graph(timetable, rules, keys.earlier.ahead)
-    cells = make_cells(plan, keys, timetable, graph.shared_caps)
+    graph = build_graph(timetable, rules, keys.earlier.effects.ahead)
+    cells, many = make_cells(plan, tables.engine, keys, timetable, graph.shared_caps)
     committed = committed_contacts(plan, tables)
     figures = contact_figures(plan, timetable, cells.segments, rates.frame)
     switches = make_switches(plan, timetable, committed)
@@ -75,7 +78,7 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
         [switch.campaign for switch in switches],
     )
     objective = objective_of(plan, figures)
-    return Problem(timetable, rules, keys, cells, limits, switches, figures, objective, graph)
+    return Problem(timetable, rules, keys, cells, limits, switches, figures, objective, graph, many)
 
 
 def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
@@ -105,7 +108,7 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
 
 def out_of_reach(problem: Problem) -> list[str]:
     """A sentence for each reach that more customers would have to be contacted for than may be."""
-    cells, told = problem.cells, []
+    cells, told = problem.cells.generous or problem.cells, []
     may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
     for limit in problem.limits:
         if limit.customers:

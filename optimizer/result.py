@@ -11,8 +11,10 @@ from typing import Any
 import ibis.expr.types as ir
 import pandas as pd
 
+from optimizer.engine import Engine
 from optimizer.exports import write_csv
 from optimizer.frames import frame_of
+from optimizer.local_rows import on_this_machine
 from optimizer.plan_file import Plan
 from optimizer.report import render
 
@@ -28,7 +30,7 @@ class Result:
 
     `rule_prices` is None unless it was asked for.
 
-    The customer tables stay in the engine (`calendar_table`, `control_table`, `assignments_table`);
+    The customer tables stay in the `engine` (`calendar_table`, `control_table`, `assignments_table`);
     `calendar`, `control` and `assignments` bring them over as DataFrames.
     """
 
@@ -44,6 +46,7 @@ class Result:
     assignments_table: ir.Table
     warnings: tuple[str, ...]
     permission_worth: pd.DataFrame
+    engine: Engine
     rule_prices: pd.DataFrame | None = None
 
     @cached_property
@@ -61,11 +64,11 @@ class Result:
         """Every customer's segment and stream."""
         return frame_of(self.assignments_table)
 
-    def write(self, folder: Path) -> None:
-        """Writes the files of a run into an existing, empty folder."""
-        self.calendar_table.to_parquet(folder / "calendar.parquet")
-        self.control_table.to_parquet(folder / "control.parquet")
-        self.assignments_table.to_parquet(folder / "assignments.parquet")
+    def write(self, folder: Path, customer_rows: bool = True) -> None:
+        """Writes the files of a run into an existing, empty folder.
+
+        Without `customer_rows` those are left out that hold any, and none are fetched.
+        """
         for name in TABLES:
             table: pd.DataFrame | None = getattr(self, name)
             if table is not None:
@@ -73,15 +76,29 @@ class Result:
         summary = json.dumps(self.summary, indent=2, ensure_ascii=False, default=str)
         (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render(self), encoding="utf-8")
-        period = self.plan.period
-        write_csv(
-            self.calendar_table,
-            self.control_table,
-            folder / "exports",
-            name=self.plan.name,
-            start=period.start,
-            days=period.days,
-        )
+        if customer_rows:
+            self._write_customers(folder)
+
+    def _write_customers(self, folder: Path) -> None:
+        by_date, by_customer = ["contact_on", "customer_id"], ["customer_id"]
+        rows = [
+            (self.calendar_table, by_date),
+            (self.control_table, by_date),
+            (self.assignments_table, by_customer),
+        ]
+        with on_this_machine(self.engine, rows) as (calendar, control, assignments):
+            calendar.to_parquet(folder / "calendar.parquet")
+            control.to_parquet(folder / "control.parquet")
+            assignments.to_parquet(folder / "assignments.parquet")
+            period = self.plan.period
+            write_csv(
+                calendar,
+                control,
+                folder / "exports",
+                name=self.plan.name,
+                start=period.start,
+                days=period.days,
+            )
 
 
 def _neutralised(table: pd.DataFrame) -> pd.DataFrame:

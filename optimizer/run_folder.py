@@ -2,36 +2,60 @@
 
 A fresh folder is written beside the old one under a hidden name, then the two are swapped by renaming:
 
-    .2026-11-30.new-<pid>    being written                        never kept
-    .2026-11-30.aside        the earlier run, moved aside, whole  restored if `2026-11-30` is missing
-    .2026-11-30.trash-<pid>  an earlier run being deleted         never kept
+    .2026-11-30.new-<pid>       being written                         never kept
+    .2026-11-30.ready-<run id>  whole, while a database takes the run  kept if the database holds the run
+    .2026-11-30.aside           the earlier run, moved aside, whole    restored if `2026-11-30` is missing
+    .2026-11-30.trash-<pid>     an earlier run being deleted           never kept
 
 Each step is one rename, so a process killed at any moment leaves a state that `recover` can read from
-the names alone. One run at a time works in a workspace: it holds `run_lock`.
+the names, and where a database takes part from what that holds. The database decides: its commit lies
+between "ready" and the swap (two-phase commit; J. Gray, Notes on Data Base Operating Systems, 1978). So a
+run is in both places or in neither, once the next command has looked. One run at a time works in a
+workspace: it holds `run_lock`.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-from optimizer.faults import BadInput, Fault
+from typing import Protocol
 
 LOCK = ".run.lock"
-CONFLICT = "conflict.json"
-_HIDDEN = re.compile(r"\.(?P<name>.+)\.(?P<state>aside|new-\d+|trash-\d+)")
+_HIDDEN = re.compile(
+    r"\.(?P<name>.+)\.(?P<state>aside|new|ready|trash)(?:-(?P<mark>[0-9a-f]+))?", flags=re.ASCII
+)
+_HALF_WRITTEN = (".conflict.json.new", "segments/.model.json.new")
+
+Holds = Callable[[str, str], bool]
+"""Whether the database holds a run, by its period's start and its id."""
 
 
 class AnotherRun(Exception):  # noqa: N818 - named for what the user sees
     """Another process is making a run in the same workspace."""
+
+
+class Undecided(Exception):  # noqa: N818
+    """Something failed while the database took the run: the next command finds out whether it did."""
+
+
+class Database(Protocol):
+    """What takes a run's tables while its folder takes the files."""
+
+    run_id: str
+
+    def commit(self) -> None:
+        """Switch over to the run's tables."""
+
+
+def no_database(start: str, run_id: str) -> bool:
+    """What a plan without database holds."""
+    return False
 
 
 def run_folder(workspace: Path, start: date) -> Path:
@@ -39,45 +63,20 @@ def run_folder(workspace: Path, start: date) -> Path:
     return workspace / "runs" / start.isoformat()
 
 
-def newest_earlier_run(folder: Path, start: date) -> Path | None:
-    """The newest run of the workspace `folder` whose period begins before `start`, or None.
-
-    Only whole runs that still have their calendar count: its final contacts are what the next run needs.
-    """
-    earlier = [
-        run
-        for run in _entries(folder / "runs")
-        if _start_of(run) is not None
-        and run.name < start.isoformat()
-        and (run / "calendar.parquet").is_file()
-    ]
-    return max(earlier, default=None, key=lambda run: run.name)
-
-
-def refuse_to_replace_final(folder: Path) -> None:
-    """Raise BadInput if the run in `folder` has final contacts, or if that can no longer be seen."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    final = _final_contacts(folder)
-    if final == 0:
-        return
-    place = f"runs/{folder.name}"
-    rule = "it holds final contacts" if final else "its calendar cannot be read, it may hold final contacts"
-    remedy = "Give --replace to make this run again and replace it, or set a later period.start."
-    raise BadInput([Fault(where=place, column="", rule=rule, remedy=remedy, rows=final or 0)])
-
-
 @contextmanager
-def run_lock(workspace: Path) -> Iterator[None]:
+def run_lock(workspace: Path, holds: Holds | None = None) -> Iterator[None]:
     """Hold the workspace for one run, and put right what a killed run left in it.
 
-    Raises AnotherRun at once if another process holds it. The system lets go of the lock when the
-    process ends, however it ends.
+    `holds` asks the plan's database; without it a folder that waits for one is left waiting. Raises
+    AnotherRun at once if another process holds the workspace, and what `holds` raises. The system lets go
+    of the lock when the process ends, however it ends.
     """
     path = workspace / LOCK
     descriptor = _locked(path)
     try:
-        _mend(workspace / "runs")
+        for name in _HALF_WRITTEN:
+            (workspace / name).unlink(missing_ok=True)
+        _mend(workspace / "runs", holds)
         yield
     finally:
         # Deleted while still held: whoever opened the same file meanwhile sees that it is gone.
@@ -86,23 +85,26 @@ def run_lock(workspace: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def recover(runs: Path) -> None:
-    """Put right what a killed run left in `runs`; leave it alone while another run is under way.
+def recover(runs: Path, holds: Holds | None = None) -> None:
+    """Put right what a killed run left in the workspace of `runs`; leave it alone while a run is under way.
 
-    A folder that was moved aside and not yet replaced is restored, everything half-done is removed.
-    Writes nothing where there is nothing to mend.
+    A folder that was moved aside and not yet replaced is restored, one that the database holds is put in
+    its place, everything half-done is removed. Writes nothing where there is nothing to mend.
     """
-    if any(_HIDDEN.fullmatch(entry.name) for entry in _entries(runs)):
-        with suppress(AnotherRun), run_lock(runs.parent):
+    left = (LOCK, *_HALF_WRITTEN)
+    hidden = any(_HIDDEN.fullmatch(entry.name) for entry in _entries(runs))
+    if hidden or any((runs.parent / name).exists() for name in left):
+        with suppress(AnotherRun), run_lock(runs.parent, holds):
             pass
 
 
 @contextmanager
-def replace_whole(folder: Path) -> Iterator[Path]:
+def replace_whole(folder: Path, database: Database | None = None) -> Iterator[Path]:
     """Yield a fresh hidden folder beside `folder`; when the block ends, put it in the place of `folder`.
 
-    On any exception the fresh folder is removed and the old one is as it was. The caller holds `run_lock`.
-    Raises OSError (a full disk, for one) with nothing changed.
+    Where a `database` takes part, it commits once the fresh folder is whole and on the disk. On any
+    exception the fresh folder is removed and the old one is as it was. The caller holds `run_lock`.
+    Raises OSError (a full disk, for one) with nothing changed, and Undecided.
     """
     runs = folder.parent
     runs.mkdir(parents=True, exist_ok=True)
@@ -111,47 +113,30 @@ def replace_whole(folder: Path) -> Iterator[Path]:
     try:
         yield fresh
         _flush(fresh)
-        _swap(fresh, folder)
+        if database is None:
+            _swap(fresh, folder)
+        else:
+            fresh = fresh.rename(runs / f".{folder.name}.ready-{database.run_id}")
+            to_disk(runs)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         with suppress(OSError):
             runs.rmdir()  # only if this made it: a folder that holds anything stays
         raise
+    if database is not None:
+        _commit_and_swap(fresh, folder, database)
     # The new run is in its place: if deleting the old one fails, the next command does it.
     with suppress(OSError):
         _discard(_aside(folder))
 
 
-def write_conflict(workspace: Path, conflict: dict[str, Any]) -> Path:
-    """Write `conflict.json` beside plan.yaml, whole or not at all; its path. Raises OSError."""
-    path = workspace / CONFLICT
-    fresh = workspace / f".{CONFLICT}.new"
+def to_disk(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        fresh.write_text(json.dumps(conflict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        _sync(fresh)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    _sync(workspace)
-    return path
-
-
-def remove_conflict(workspace: Path) -> None:
-    """Remove the `conflict.json` of an earlier run: the plan's limits hold now."""
-    (workspace / CONFLICT).unlink(missing_ok=True)
-    (workspace / f".{CONFLICT}.new").unlink(missing_ok=True)
-
-
-def _final_contacts(folder: Path) -> int | None:
-    """How many contacts of the run's calendar are final; None if the calendar cannot be read."""
-    from pyarrow import ArrowException, dataset  # noqa: PLC0415 - keeps `--help` quick
-
-    try:
-        calendar = dataset.dataset(folder / "calendar.parquet", format="parquet")
-        return int(calendar.count_rows(filter=dataset.field("final")))
-    except (OSError, ArrowException):
-        return None
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(path: Path) -> int:
@@ -174,34 +159,59 @@ def _locked(path: Path) -> int:
         os.close(descriptor)
 
 
+def _commit_and_swap(ready: Path, folder: Path, database: Database) -> None:
+    """From the commit on, whatever goes wrong, only the database can tell whether the folder is to stay."""
+    try:
+        database.commit()
+        _swap(ready, folder)
+    except Exception as failure:
+        raise Undecided(str(failure)) from failure
+
+
 def _swap(fresh: Path, folder: Path) -> None:
     """Put `fresh` in the place of `folder`, whose earlier content is left aside."""
     aside = _aside(folder)
     try:
         if os.path.lexists(folder):
             folder.rename(aside)
-            _sync(folder.parent)
+            to_disk(folder.parent)
         fresh.rename(folder)
     except BaseException:
         if os.path.lexists(aside) and not os.path.lexists(folder):
             aside.rename(folder)
         raise
-    _sync(folder.parent)
+    to_disk(folder.parent)
 
 
-def _mend(runs: Path) -> None:
-    """Restore what was moved aside and has no successor, delete the rest of what a killed run left."""
-    for entry in _entries(runs):
-        hidden = _HIDDEN.fullmatch(entry.name)
-        if hidden is None:
-            continue
-        if hidden["state"] != "aside":
-            _delete(entry)
-        elif os.path.lexists(runs / hidden["name"]):
-            _discard(entry)
-        else:
-            entry.rename(runs / hidden["name"])
-            _sync(runs)
+def _mend(runs: Path, holds: Holds | None) -> None:
+    """Finish what the database holds, restore what was moved aside and has no successor, delete the rest."""
+    for state in ("ready", "aside", "new", "trash"):
+        for entry in _entries(runs):
+            hidden = _HIDDEN.fullmatch(entry.name)
+            if hidden is None or hidden["state"] != state:
+                continue
+            place = runs / hidden["name"]
+            if state == "ready":
+                _settle(entry, place, hidden["mark"], holds)
+            elif state != "aside":
+                _delete(entry)
+            elif os.path.lexists(place):
+                _discard(entry)
+            else:
+                entry.rename(place)
+                to_disk(runs)
+
+
+def _settle(ready: Path, place: Path, run_id: str, holds: Holds | None) -> None:
+    """Put a folder that waited for the database in its place if that holds the run, else delete it."""
+    if holds is None:
+        return
+    if not holds(place.name, run_id):
+        _delete(ready)
+        return
+    if os.path.lexists(place):
+        _discard(_aside(place))  # of the run before that
+    _swap(ready, place)
 
 
 def _discard(aside: Path) -> None:
@@ -209,7 +219,7 @@ def _discard(aside: Path) -> None:
     if os.path.lexists(aside):
         trash = aside.with_name(aside.name.removesuffix(".aside") + f".trash-{os.getpid()}")
         aside.rename(trash)
-        _sync(trash.parent)
+        to_disk(trash.parent)
         _delete(trash)
 
 
@@ -224,15 +234,6 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.aside")
 
 
-def _start_of(run: Path) -> date | None:
-    """The period's start that a run folder is named after; None for any other folder."""
-    try:
-        start = date.fromisoformat(run.name)
-    except ValueError:
-        return None
-    return start if start.isoformat() == run.name else None
-
-
 def _entries(runs: Path) -> list[Path]:
     return sorted(runs.iterdir()) if runs.is_dir() else []
 
@@ -240,13 +241,5 @@ def _entries(runs: Path) -> list[Path]:
 def _flush(folder: Path) -> None:
     """Bring a folder and all that is in it to the disk."""
     for path in folder.rglob("*"):
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        to_disk(path)
+    to_disk(folder)

@@ -1,4 +1,4 @@
-"""Cells' streams to customers' dated contacts: who gets which stream, and what is sent when."""
+"""Cells' streams to customers' dated contacts: what is sent when, and what it is worth to whom."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.portable import md5
 from optimizer.contact_figures import ContactFigures
+from optimizer.drawing import drawn_by_rank, drawn_by_share, withheld
+from optimizer.earlier_lists import EarlierLists
+from optimizer.engine import Engine
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
@@ -18,7 +22,6 @@ from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
 from optimizer.whole_numbers import WholePlan
 
-DIGITS = 8
 CONTACT_COLUMNS = [
     "contact_id", "customer_id", "contact_on", "channel", "campaign", "segment", "stream", "final",
     "response_rate", "expected_value", "cost",
@@ -39,128 +42,103 @@ class Schedule:
 
 
 class Scheduler:
-    """Draws the customers of each cell for its streams, in order of md5 of seed and id."""
+    """Turns the streams of cells into customers' contacts; what is drawn is kept in the engine.
+
+    The menu has an entry for each segment and stream in use: a contact's figures are those of the entry,
+    and of the customer's own earlier contacts, which tire.
+    """
 
     def __init__(
         self,
         plan: Plan,
+        engine: Engine,
         timetable: Timetable,
         rules: ContactRules,
         pricing: Pricing,
         figures: ContactFigures,
+        earlier: EarlierLists,
     ) -> None:
-        self._plan, self._timetable, self._rules = plan, timetable, rules
+        self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
         self._pricing, self._cells, self._figures = pricing, pricing.cells, figures
+        self._earlier = earlier
 
     def schedule(self, whole: WholePlan, customers: ir.Table, prices: NDArray[np.float64]) -> Schedule:
         """The calendar and its kin.
 
-        `customers` is Cells.of_customers; `prices` choose the stream of held-out customers whose cell
-        has no one else.
+        `customers` is Cells.members; `prices` choose the stream of held-out customers whose cell has no
+        one else.
         """
-        planned = self._draw_by_rank(customers, whole)
-        withheld = self._withheld(whole, prices)
-        pairs = _pairs(np.append(whole.cell, withheld.cell), np.append(whole.stream, withheld.stream))
-        labels = self._labels(whole, pairs)
-        contacts = self._contacts(pairs, labels)
-        held = self._draw_by_share(customers, withheld)
-        return Schedule(
-            self._dated(planned, contacts),
-            self._dated(held, contacts),
-            self._labelled(planned, pairs, labels),
-            labels,
-        )
-
-    def _draw_by_rank(self, customers: ir.Table, whole: WholePlan) -> ir.Table:
-        """customer_id, cell, hold_out and stream: the first customers of a cell get its first stream."""
         order = np.lexsort((whole.stream, whole.cell))
-        cell, count = whole.cell[order], whole.customers[order]
-        ends = pd.Series(count).groupby(cell).cumsum().to_numpy()
-        book = pd.DataFrame({"cell": cell, "stream": whole.stream[order], "low": ends - count, "high": ends})
-        digest = (ibis.literal(f"{self._plan.seed}:") + customers.customer_id).hexdigest("md5")
-        ranked = customers.mutate(digest=digest)
-        window = ibis.window(group_by=ranked.cell, order_by=[ranked.digest, ranked.customer_id])
-        ranked = ranked.mutate(rank=ibis.row_number().over(window))
-        kinds = dict.fromkeys(book.columns, "int64")
-        ranges = table_of(book, kinds)
-        found = ranked.join(
-            ranges,
-            [ranked.cell == ranges.cell, ranked["rank"] >= ranges.low, ranked["rank"] < ranges.high],
+        shares = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers}).iloc[
+            order
+        ]
+        held_back = withheld(self._pricing, whole, prices)
+        menu = self._menu(shares, held_back)
+        planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
+        planned = self._engine.keep("customers and streams", planned)
+        control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
+        dated = self._contacts(menu)
+        contacts = self._engine.keep("streams and contacts", table_of(dated, _CONTACT_KINDS))
+        factors = self._factors(customers, int(dated.tired_by_own.max()) if len(dated) else 0)
+        factors = self._engine.keep("fatigue factors", factors)
+        return Schedule(
+            _dated(planned, contacts, factors),
+            _dated(control, contacts, factors),
+            _assigned(planned, menu),
+            {(int(g), int(s)): label for g, s, label in zip(menu.g, menu.stream, menu.label, strict=True)},
         )
-        return found.select("customer_id", "cell", "stream", hold_out=ranked.held_out == 1)
 
-    def _withheld(self, whole: WholePlan, prices: NDArray[np.float64]) -> pd.DataFrame:
-        """The streams that twins of held-out customers have, with their shares (columns low, high)."""
-        twins = np.unique(self._cells.keys.twin[self._cells.keys.twin >= 0]).astype(np.int64)
-        own = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers})
-        own = own[own.cell.isin(twins)]
-        lone = twins[~np.isin(twins, own.cell)]
-        if len(lone):
-            menu = np.unique(np.append(whole.stream, 0))
-            _, stream = self._pricing.best_known(self._pricing.worth(prices), lone, menu)
-            own = pd.concat([own, pd.DataFrame({"cell": lone, "stream": stream, "count": 1})])
-        own = own.sort_values(["cell", "stream"], ignore_index=True)
-        high = own.groupby("cell")["count"].cumsum()
-        total = own.groupby("cell")["count"].transform("sum")
-        return own.assign(low=_digits((high - own["count"]) / total), high=_digits(high / total))
+    def _entered(self, shares: pd.DataFrame, menu: pd.DataFrame) -> pd.DataFrame:
+        """The shares (cell, stream, count) with the menu's entries in the place of streams."""
+        g = self._cells.segment[shares.cell.to_numpy(dtype=np.int64)]
+        return shares.assign(g=g).merge(menu[["g", "stream", "entry"]], on=["g", "stream"], how="left")
 
-    def _draw_by_share(self, customers: ir.Table, withheld: pd.DataFrame) -> ir.Table:
-        """customer_id, cell and stream of held-out customers, drawn by md5 of seed and id."""
-        held = customers.filter(customers.held_out == 1)
-        digest = (ibis.literal(f"{self._plan.seed}:control:") + held.customer_id).hexdigest("md5")
-        held = held.mutate(digest=digest.substr(0, DIGITS))
-        kinds = {"cell": "int64", "stream": "int64", "low": "string", "high": "string"}
-        shares = table_of(withheld, kinds)
-        found = held.join(
-            shares, [held.twin == shares.cell, held.digest >= shares.low, held.digest < shares.high]
+    def _menu(self, shares: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
+        """A row for each segment and stream in use: g, stream, entry, segment and label.
+
+        Labels are such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none.
+        """
+        both = pd.concat([shares, held_back.assign(count=0)])
+        both["g"] = self._cells.segment[both.cell.to_numpy(dtype=np.int64)]
+        totals: pd.DataFrame = both.groupby(["g", "stream"], as_index=False)[["count"]].sum()
+        totals["contacts"] = [self._pricing.book.streams[s] for s in totals.stream]
+        totals = totals.sort_values(
+            ["g", "count", "contacts"], ascending=[True, False, True], ignore_index=True
         )
-        return found.select("customer_id", "cell_right", "stream").rename(cell="cell_right")
+        rank = (totals.stream > 0).groupby(totals.g).cumsum()
+        names = [self._cells.segments[g] for g in totals.g]
+        labels = [
+            f"{name}-{n:02d}" if s else "" for name, s, n in zip(names, totals.stream, rank, strict=True)
+        ]
+        return totals.assign(entry=range(len(totals)), segment=names, label=labels)
 
-    def _labels(self, whole: WholePlan, pairs: pd.DataFrame) -> dict[tuple[int, int], str]:
-        """Names such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none."""
-        segment, book = self._cells.segment, self._pricing.book.streams
-        used = pd.DataFrame({"g": segment[whole.cell], "s": whole.stream, "n": whole.customers})
-        seen = pd.DataFrame({"g": segment[pairs.cell.to_numpy()], "s": pairs.stream, "n": 0})
-        totals: pd.DataFrame = pd.concat([used, seen]).groupby(["g", "s"], as_index=False)[["n"]].sum()
-        totals["contacts"] = [book[s] for s in totals.s]
-        totals = totals.sort_values(["g", "n", "contacts"], ascending=[True, False, True])
-        rank = (totals.s > 0).groupby(totals.g).cumsum()
-        return {
-            (int(g), int(s)): f"{self._cells.segments[int(g)]}-{n:02d}" if s else ""
-            for g, s, n in zip(totals.g, totals.s, rank, strict=True)
-        }
-
-    def _contacts(self, pairs: pd.DataFrame, labels: dict[tuple[int, int], str]) -> pd.DataFrame:
-        """A row for each contact of each (cell, stream) in use, with its figures."""
-        streams = [self._pricing.book.streams[number] for number in pairs.stream]
+    def _contacts(self, menu: pd.DataFrame) -> pd.DataFrame:
+        """A row for each contact of each entry of the menu, with its figures before fatigue."""
+        streams = [self._pricing.book.streams[number] for number in menu.stream]
         sizes = [len(stream) for stream in streams]
-        rows = pairs.loc[pairs.index.repeat(sizes)].reset_index(drop=True)
+        rows = menu.loc[menu.index.repeat(sizes)].reset_index(drop=True)
         flat = np.array([pair for stream in streams for pair in stream], dtype=np.int64).reshape(-1, 2)
         t, i = flat[:, 0], flat[:, 1]
-        cell = rows.cell.to_numpy()
-        g = self._cells.segment[cell]
-        tired = self._cells.leeway.fatigue[self._cells.profile[cell], t] + self._tired(streams)
-        factor, goal = self._rules.fatigue_keep**tired, self._pricing.objective
+        g, goal, options = rows.g.to_numpy(dtype=np.int64), self._pricing.objective, self._timetable.options
         first = np.array([n == 0 for size in sizes for n in range(size)], dtype=bool)
-        worth = goal.gain[g, i] * factor - goal.charge[g, i] + np.where(first, goal.reached, 0.0)
-        options = self._timetable.options
         dates = [self._timetable.date_of(day) for day in range(len(self._timetable.days))]
         return rows.assign(
+            send_day=t,
+            tired_by_own=self._tired(streams),
             contact_on=[dates[day] for day in t],
             channel=[options[n].channel for n in i],
             campaign=[options[n].campaign for n in i],
-            segment=[self._cells.segments[n] for n in g],
-            label=[labels[pair] for pair in zip(g.tolist(), rows.stream.tolist(), strict=True)],
             final=self._timetable.day_of[t] < self._plan.period.commit_days,
-            response_rate=self._figures.rate[g, i] * factor,
-            expected_value=worth,
+            rate=self._figures.rate[g, i],
+            gain=goal.gain[g, i],
+            charge=goal.charge[g, i],
+            reached=np.where(first, goal.reached, 0.0),
             cost=self._figures.cost[i],
         )
 
     def _tired(self, streams: list[tuple[tuple[int, int], ...]]) -> NDArray[np.int64]:
         """For each contact, in order, the contacts of its own stream that tire it."""
-        days = self._timetable.days
-        reach = self._rules.fatigue_days
+        days, reach = self._timetable.days, self._rules.fatigue_days
         return np.array(
             [
                 sum(1 <= days[t] - days[u] <= reach for u, _ in stream)
@@ -170,38 +148,50 @@ class Scheduler:
             dtype=np.int64,
         )
 
-    def _dated(self, drawn: ir.Table, contacts: pd.DataFrame) -> ir.Table:
-        kinds = {
-            "cell": "int64", "stream": "int64", "contact_on": "date", "channel": "string",
-            "campaign": "string", "segment": "string", "label": "string", "final": "boolean",
-            "response_rate": "float64", "expected_value": "float64", "cost": "float64",
-        }  # fmt: skip
-        rows = drawn.join(table_of(contacts, kinds), ["cell", "stream"])
-        identity = (
-            rows.customer_id + "|" + rows.contact_on.cast("string") + "|" + rows.channel + "|" + rows.campaign
+    def _factors(self, customers: ir.Table, most: int) -> ir.Table:
+        """The fatigue factor by `tired`, send day and the own stream's contacts that tire, up to `most`."""
+        classes, tiring = self._earlier.tired_classes(), self._earlier.tiring()
+        lists = self._earlier.lists(customers, "tired", classes)
+        days = len(self._timetable.days)
+        before = np.array(
+            [tiring[list(codes)].sum(axis=0) if codes else np.zeros(days) for codes in lists.values()]
         )
-        return rows.mutate(contact_id=identity.hexdigest("md5"), stream=rows.label).select(CONTACT_COLUMNS)
-
-    def _labelled(self, drawn: ir.Table, pairs: pd.DataFrame, labels: dict[tuple[int, int], str]) -> ir.Table:
-        """customer_id, segment, stream (label) and hold_out."""
-        g = self._cells.segment[pairs.cell.to_numpy()]
-        book = pairs.assign(
-            segment=[self._cells.segments[n] for n in g],
-            label=[labels[pair] for pair in zip(g.tolist(), pairs.stream.tolist(), strict=True)],
+        own = np.arange(most + 1)
+        tired, t, k = np.meshgrid(np.array(list(lists), dtype=np.int64), np.arange(days), own, indexing="ij")
+        factor = self._rules.fatigue_keep ** (before.reshape(len(lists), days)[:, :, None] + own)
+        frame = pd.DataFrame(
+            {
+                "tired": tired.ravel(),
+                "send_day": t.ravel(),
+                "tired_by_own": k.ravel(),
+                "factor": factor.ravel(),
+            }
         )
-        kinds = {"cell": "int64", "stream": "int64", "segment": "string", "label": "string"}
-        rows = drawn.join(table_of(book, kinds), ["cell", "stream"])
-        return rows.select("customer_id", "segment", "hold_out", stream=rows.label).select(
-            "customer_id", "segment", "stream", "hold_out"
-        )
+        return table_of(frame, {**dict.fromkeys(["tired", "send_day", "tired_by_own"], "int64"),
+                                "factor": "float64"})  # fmt: skip
 
 
-def _pairs(cell: NDArray[np.int64], stream: NDArray[np.int64]) -> pd.DataFrame:
-    distinct = np.unique(np.column_stack([cell, stream]).astype(np.int64), axis=0)
-    return pd.DataFrame({"cell": distinct[:, 0], "stream": distinct[:, 1]})
+_CONTACT_KINDS = {
+    "entry": "int64", "send_day": "int64", "tired_by_own": "int64", "contact_on": "date",
+    "channel": "string", "campaign": "string", "segment": "string", "label": "string", "final": "boolean",
+    "rate": "float64", "gain": "float64", "charge": "float64", "reached": "float64", "cost": "float64",
+}  # fmt: skip
 
 
-def _digits(share: pd.Series) -> list[str]:
-    """Shares as hexadecimal digits that compare as the shares do; 1 comes after every digit string."""
-    most = 16**DIGITS
-    return [f"{round(part * most):0{DIGITS}x}" if part < 1 else "g" for part in share]
+def _dated(drawn: ir.Table, contacts: ir.Table, factors: ir.Table) -> ir.Table:
+    rows = drawn.join(contacts, "entry").join(factors, ["tired", "send_day", "tired_by_own"])
+    ids = rows.customer_id.cast("string")
+    identity = ids + "|" + rows.contact_on.cast("string") + "|" + rows.channel + "|" + rows.campaign
+    return rows.mutate(
+        contact_id=md5(identity),
+        stream=rows.label,
+        response_rate=rows.rate * rows.factor,
+        expected_value=rows.gain * rows.factor - rows.charge + rows.reached,
+    ).select(CONTACT_COLUMNS)
+
+
+def _assigned(drawn: ir.Table, menu: pd.DataFrame) -> ir.Table:
+    """customer_id, segment, stream (label) and hold_out."""
+    book = table_of(menu, {"entry": "int64", "segment": "string", "label": "string"})
+    rows = drawn.join(book, "entry")
+    return rows.select("customer_id", "segment", stream=rows.label, hold_out=rows.held_out == ibis.literal(1))

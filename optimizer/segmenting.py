@@ -38,12 +38,11 @@ class Segments:
 def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
     """The customers' segments. Raises BadInput where a named feature cannot be one."""
     channels = list(plan.channels)
-    features = tables.connection.create_table(
+    features = tables.engine.keep(
         "customer_features",
         customer_features(
             tables.customers, tables.transactions, tables.contact_history, plan.period.start, channels
         ),
-        overwrite=True,
     )
     try:
         names = feature_names(features, tables.customers, channels, plan.segments.features)
@@ -58,7 +57,7 @@ def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
 
 def _own_segments(plan: Plan, tables: Tables, features: ir.Table, names: tuple[str, ...]) -> Segments:
     table = tables.customers.select("customer_id", "segment")
-    table = tables.connection.create_table("customer_segments", table, overwrite=True)
+    table = tables.engine.keep("customer_segments", table)
     labels = sorted(frame_of(table.select("segment").distinct()).segment)
     worth = next((name for name in VALUE_FEATURES if name in names), "")
     found = profile(
@@ -83,7 +82,7 @@ def _value_segments(
         names = names or (features.columns[1],)
         model = fit(sample, names, plan.segments.count, plan.seed)
     assigned = model.assign(features, barred)
-    table = tables.connection.create_table("customer_segments", assigned, overwrite=True)
+    table = tables.engine.keep("customer_segments", assigned)
     found = model.profile(features.inner_join(table, "customer_id"), barred)
     kept = json.dumps({"asked": asked, "model": json.loads(model.to_json())}, indent=1, ensure_ascii=False)
     return Segments(

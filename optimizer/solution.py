@@ -12,6 +12,7 @@ from optimizer.contact_figures import Objective
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
+from optimizer.proof import generous_bound
 from optimizer.streams import Pricing
 from optimizer.ties import EQUAL, cheapest_of_equals
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
@@ -42,16 +43,27 @@ class Solution:
         return int(sizes[sizes > 1].sum())
 
 
-def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> Solution:
-    """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
-    generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
+def solve(
+    pricing: Pricing, max_cells: int, progress: Callable[[str], None], tolerance: float | None = None
+) -> Solution:
+    """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can.
+
+    Where customers were put together the bound is that of the most that they may have.
+    """
+    near = tolerance_of(pricing) if tolerance is None else tolerance
+    generation = generation_of(pricing, max_cells, near, progress)
     decided = decide(pricing, generation)
     progress("the cheapest of equals")
     whole = decided.whole
     if not pricing.objective.pays_setup:
         whole = _cheapest_at_value(pricing, whole, max_cells)
     whole = cheapest_of_equals(pricing, decided.linear, whole)
-    return Solution(decided.linear, whole, pricing, decided.root_bound, decided.nodes)
+    root_bound = decided.root_bound
+    if pricing.cells.generous is not None:
+        progress("the bound for all customers apart")
+        bound = generous_bound(pricing, decided.linear, whole)
+        whole, root_bound = replace(whole, bound=bound), bound
+    return Solution(decided.linear, whole, pricing, root_bound, decided.nodes)
 
 
 def tolerance_of(pricing: Pricing) -> float:

@@ -110,6 +110,11 @@ class Pricing:
         parts = (self._timetable, self._rules, self._graph, self.cells)
         return Pricing(*parts, limits, self.switches, objective, self.book)
 
+    def over(self, cells: Cells) -> Pricing:
+        """The same limits, objective and known streams for other cells of the same segments."""
+        parts = (self._timetable, self._rules, self._graph)
+        return Pricing(*parts, cells, self.limits, self.switches, self.objective, self.book)
+
     def _bonuses(self) -> list[NDArray[np.bool_]]:
         """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""
         bonuses = [np.asarray(self.limits[r].use.any(axis=0)) for r in self._reach]

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from models.portable import is_finite
+from optimizer.engine import Engine
+from optimizer.table_dates import read_date
 from optimizer.table_schema import Kind
 
-_DATE = r"\d{4}-\d{2}-\d{2}"
-_CLOCK = r"\d{2}:\d{2}(:\d{2}([.]\d{1,9})?)?"
-_MIDNIGHT = rf"^{_DATE}([ T]00:00(:00([.]0{{1,9}})?)?)?$"
-_LOCAL = rf"^{_DATE}([ T]{_CLOCK})?$"
-_ZONED = rf"^{_DATE}[ T]{_CLOCK} ?(Z|[+-]\d{{2}}(:?\d{{2}})?)$"
+# No backslash in here: engines differ in what it means. Mantissas and exponents are bounded, so that no
+# engine finds a number too large or too small to cast.
+_FLOAT = r"^[+-]?([0-9]{1,200}([.][0-9]{0,60})?|[.][0-9]{1,60})([eE]([+]?[0-9]{1,2}|-1?[0-9]{1,2}))?$"
 _NUMBER = r"^-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
-_MOST = 1e15
 _WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, dt.Timestamp("UTC")), dt.timestamp))  # type: ignore[untyped-decorator]
-def _local_time(zone: str, at: Any) -> Any:
-    """Turn an instant into the local time of a zone (a function of DuckDB and PostgreSQL alike)."""
+_ANY_WHOLE = r"^[+-]?[0-9]{1,18}$"
+_MOST = 1e15
+_BLANKS = "^[ \t\r\n]+|[ \t\r\n]+$"
 
 
 def can_be(kind: Kind, dtype: dt.DataType) -> bool:
@@ -46,7 +42,7 @@ def blank_to_null(cell: ir.Value) -> ir.Value:
     return cell
 
 
-def read_cell(cell: ir.Value, kind: Kind, zone: str | None) -> ir.Value:
+def read_cell(engine: Engine, cell: ir.Value, kind: Kind, zone: str | None) -> ir.Value:
     """Return the typed value of a cell that is not blank; NULL where it cannot be read.
 
     `zone` is the plan's `data.timezone`, in which dates of timestamps are taken.
@@ -56,57 +52,52 @@ def read_cell(cell: ir.Value, kind: Kind, zone: str | None) -> ir.Value:
     if kind == "text":
         return cell.cast("string")
     if kind == "word":
-        return cell.cast("string").strip().lower().nullif("")
+        return engine.lower(stripped(cell.cast("string"))).nullif("")
     if kind == "date":
-        return _read_date(cell, zone)
+        return read_date(engine, stripped(cell) if cell.type().is_string() else cell, zone)
     if kind == "flag":
         return _read_flag(cell)
     number = _read_number(cell)
     return number if kind == "number" else _whole(number)
 
 
-def _read_date(cell: ir.Value, zone: str | None) -> ir.Value:
-    dtype = cell.type()
-    if dtype.is_string():
-        return _read_date_text(cell.strip(), zone)
-    if dtype.is_date():
-        return cell
-    if dtype.timezone is None:
-        day = cell.date()
-        return day if zone else (cell == day.cast(dtype)).ifelse(day, ibis.null("date"))
-    if zone is None:
-        return ibis.null("date")
-    return _local_time(zone, cell.cast(dt.Timestamp("UTC"))).date()
+def stripped(text: ir.StringValue) -> ir.StringValue:
+    """A text without surrounding blanks. Ibis' own strip takes the letters v and f off on Spark."""
+    return text.re_replace(_BLANKS, "")
 
 
-def _read_date_text(text: ir.StringValue, zone: str | None) -> ir.Value:
-    """Read ISO 8601 text. A day that does not exist casts to NULL; other spellings are not guessed."""
-    plain = text.re_search(_LOCAL if zone else _MIDNIGHT)
-    day = text.substr(0, 10).try_cast("date")
-    if zone is None:
-        return plain.ifelse(day, ibis.null("date"))
-    instant = text.try_cast(dt.Timestamp("UTC"))
-    local = text.re_search(_ZONED).ifelse(_local_time(zone, instant).date(), ibis.null("date"))
-    return (plain & text.try_cast("timestamp").notnull()).ifelse(day, local)
+def whole_number(text: ir.StringValue) -> ir.IntegerValue:
+    """The whole number that a text of up to 18 digits is, else NULL."""
+    return _guarded(text, _ANY_WHOLE, "int64")
+
+
+def _guarded(text: ir.StringValue, pattern: str, dtype: str) -> ir.Value:
+    """Cast only what has the pattern: engines have no common cast that gives NULL for the rest."""
+    fits = text.re_search(pattern)
+    return fits.ifelse(fits.ifelse(text, "0").cast(dtype), ibis.null(dtype))
 
 
 def _read_number(cell: ir.Value) -> ir.Value:
-    number = cell.strip().try_cast("float64") if cell.type().is_string() else cell.cast("float64")
-    return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+    if cell.type().is_string():
+        return _guarded(stripped(cell), _FLOAT, "float64")
+    number = cell.cast("float64")
+    return is_finite(number).ifelse(number, ibis.null("float64"))
 
 
 def _whole(number: ir.Value) -> ir.Value:
     """Keep whole numbers, also those written 3.0, as files do that hold empty cells beside them."""
-    whole = (number % 1 == 0) & (number.abs() < _MOST)
-    return whole.ifelse(number, ibis.null("float64")).cast("int64")
+    small = number.abs() < _MOST
+    floor = small.ifelse(number, 0.0).floor()  # a whole number in Ibis, so it must not overflow
+    return (small & (floor.cast("float64") == number)).ifelse(floor, ibis.null("int64"))
 
 
 def _read_flag(cell: ir.Value) -> ir.Value:
     if cell.type().is_boolean():
         return cell.cast("int8")
-    allowed = cell.strip().isin(["0", "1"]) if cell.type().is_string() else cell.isin([0, 1])
-    number = cell.strip().try_cast("int8") if cell.type().is_string() else cell.try_cast("int8")
-    return allowed.ifelse(number, ibis.null("int8"))
+    text = cell.type().is_string()
+    cell, one, zero = (stripped(cell), "1", "0") if text else (cell, 1, 0)
+    number = (cell == one).ifelse(ibis.literal(1, "int8"), ibis.literal(0, "int8"))
+    return cell.isin([zero, one]).ifelse(number, ibis.null("int8"))
 
 
 def number_columns(rows: ir.Table, columns: list[str]) -> dict[str, str]:
@@ -120,8 +111,9 @@ def number_columns(rows: ir.Table, columns: list[str]) -> dict[str, str]:
     for number, name in enumerate(columns):
         cell = rows[name]
         measures[f"any{number}"] = cell.count() > 0
-        measures[f"number{number}"] = cell.re_search(_NUMBER).fill_null(True).all()
-        measures[f"whole{number}"] = cell.re_search(_WHOLE).fill_null(True).all()
+        one_line = ~cell.contains("\n")  # Spark's $ also stands before a line's end
+        measures[f"number{number}"] = (cell.re_search(_NUMBER) & one_line).fill_null(True).all()
+        measures[f"whole{number}"] = (cell.re_search(_WHOLE) & one_line).fill_null(True).all()
     found = rows.aggregate(**measures).to_pyarrow().to_pylist()[0]
     return {
         name: "int64" if found[f"whole{number}"] else "float64"

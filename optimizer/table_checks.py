@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from models.portable import is_finite
 from optimizer.plan_rules import CONTACT_TYPES
 from optimizer.table_schema import UNREAD, TableSchema
 
@@ -74,7 +75,7 @@ def infinite_numbers(rows: ir.Table, schema: TableSchema) -> Iterator[RowCheck]:
     for name in rows.columns:
         if name not in known and rows[name].type().is_floating():
             rule, remedy = _READ_RULES["number"]
-            yield RowCheck(name, rule, remedy, _true(rows[name].isinf()))
+            yield RowCheck(name, rule, remedy, _true(~is_finite(rows[name])))
 
 
 def known_channel(rows: ir.Table, plan: Plan) -> RowCheck:

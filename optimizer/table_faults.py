@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import ibis
 import ibis.expr.types as ir
 
+from optimizer.engine import Engine
 from optimizer.faults import Fault
 from optimizer.plan_values import nearest
+from optimizer.table_cells import whole_number
 from optimizer.table_checks import RowCheck
 from optimizer.table_schema import UNREAD, TableSchema
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from optimizer.plan_file import Plan
 
 
-def count_checks(rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
+def count_checks(engine: Engine, rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
     """Count in one pass what each check finds, the rows, and their checksum.
 
     The checksum is the sum, modulo 2^64, of a hash of each row with its columns in alphabetical order.
     """
     content = sorted(name for name in rows.columns if name != UNREAD)
-    digest = ibis.struct({name: rows[name] for name in content}).hash()
+    digest = engine.fingerprint({name: rows[name] for name in content})
     counts = rows.aggregate(
         **{f"check{number}": check.broken.sum().fill_null(0) for number, check in enumerate(checks)},
         rows=rows.count(),
@@ -87,7 +88,7 @@ def first_keys(rows: ir.Table, key: tuple[str, ...], integer_ids: bool) -> tuple
     order = [keys[name] for name in key]
     if key == ("customer_id",):
         keys = keys.filter(keys.customer_id.notnull())
-        order = [keys.customer_id.try_cast("int64"), keys.customer_id] if integer_ids else [keys.customer_id]
+        order = [whole_number(keys.customer_id), keys.customer_id] if integer_ids else [keys.customer_id]
     found = keys.order_by(order).limit(5).to_pyarrow().to_pylist()
     return tuple(" / ".join(str(row[name] or "") for name in key) for row in found)
 

@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.duckdb import Backend
 
+from optimizer.engine import Engine
 from optimizer.faults import BadInput, Fault
-
-_READING_FAILED = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException)
 
 
 def find_files(folder: Path, table: str, source: str) -> list[Path]:
@@ -37,7 +34,7 @@ def find_files(folder: Path, table: str, source: str) -> list[Path]:
     return found
 
 
-def read_files(connection: Backend, table: str, files: list[Path]) -> ir.Table:
+def read_files(engine: Engine, table: str, files: list[Path]) -> ir.Table:
     """Return the files' rows as a table that is not read yet: from CSV all text, empty cells NULL.
 
     Raises BadInput when a file cannot be opened or its header is faulty.
@@ -45,26 +42,26 @@ def read_files(connection: Backend, table: str, files: list[Path]) -> ir.Table:
     as_csv = files[0].suffix.lower() == ".csv"
     by_header: dict[tuple[str, ...], list[Path]] = {}
     for file in files:
-        with reading(table, file.name):
+        with reading(engine, table, file.name):
             header = _csv_header(file) if as_csv else tuple(pq.read_schema(file).names)
-        _check_header(table, file.name, header)
+        check_header(table, file.name, header)
         by_header.setdefault(header if as_csv else (), []).append(file)
-    with reading(table, files[0].name):
+    with reading(engine, table, files[0].name):
         if not as_csv:
-            return connection.read_parquet(_literal(files), union_by_name=True, hive_partitioning=False)
-        parts = [_read_csv(connection, header, group) for header, group in by_header.items()]
+            return engine.read_parquet(files)
+        parts = [engine.read_csv(group, header) for header, group in by_header.items()]
     columns = list(dict.fromkeys(name for part in parts for name in part.columns))
     return ibis.union(*(_widened(part, columns) for part in parts)) if len(parts) > 1 else parts[0]
 
 
 @contextmanager
-def reading(table: str, source: str) -> Iterator[None]:
+def reading(engine: Engine, table: str, source: str) -> Iterator[None]:
     """Turn failures to read a file into BadInput; the engine's words may hold rows and are not shown."""
     try:
         yield
     except UnicodeDecodeError:
         raise _fault(table, f"{source} is not UTF-8 text", "Save it as UTF-8.") from None
-    except (*_READING_FAILED, pa.ArrowException, OSError, csv.Error) as error:
+    except (*engine.failed_reading, pa.ArrowException, OSError, csv.Error) as error:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
             raise  # the machine's trouble, such as a full disk, is no fault of the table
         words = str(error)
@@ -88,7 +85,7 @@ def _csv_header(file: Path) -> tuple[str, ...]:
         return tuple(next(csv.reader(lines), ()))
 
 
-def _check_header(table: str, file: str, header: tuple[str, ...]) -> None:
+def check_header(table: str, file: str, header: tuple[str, ...]) -> None:
     """Refuse headers without names and names that the engine takes for one another."""
     if not header:
         raise _fault(table, f"{file} has no header line", "Put the columns' names into the first line.")
@@ -101,31 +98,9 @@ def _check_header(table: str, file: str, header: tuple[str, ...]) -> None:
         raise _fault(table, rule, "Rename one of them or take it out.")
 
 
-def _read_csv(connection: Backend, header: tuple[str, ...], files: list[Path]) -> ir.Table:
-    """Read by position, so that no name is ever guessed or rewritten, and without guessing a dialect."""
-    positions = {f"c{number}": "VARCHAR" for number in range(len(header))}
-    rows = connection.read_csv(
-        _literal(files),
-        columns=positions,
-        auto_detect=False,
-        header=True,
-        delim=",",
-        quote='"',
-        escape='"',
-        nullstr="",
-        hive_partitioning=False,
-    )
-    return rows.rename(dict(zip(header, positions, strict=True)))
-
-
 def _widened(part: ir.Table, columns: list[str]) -> ir.Table:
     missing = {name: ibis.null("string") for name in columns if name not in part.columns}
     return part.mutate(**missing).select(columns)
-
-
-def _literal(files: list[Path]) -> list[str]:
-    """Paths in which the engine's own wildcards stand for themselves."""
-    return [glob.escape(str(file.absolute())) for file in files]
 
 
 def _fault(table: str, rule: str, remedy: str) -> BadInput:

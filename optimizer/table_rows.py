@@ -1,4 +1,4 @@
-"""From a table's files to typed rows in the engine, read once."""
+"""From a table's files, or a database's table, to typed rows on the engine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
+from optimizer.engine import Engine, NoSuchTable
 from optimizer.faults import BadInput, Fault
 from optimizer.plan_values import nearest, suggestion
 from optimizer.table_cells import blank_to_null, can_be, number_columns, read_cell
-from optimizer.table_files import find_files, read_files, reading
+from optimizer.table_files import check_header, find_files, read_files, reading
 from optimizer.table_schema import DTYPES, UNREAD, Column, TableSchema
 
 if TYPE_CHECKING:
@@ -31,21 +31,41 @@ class ReadTable:
     warnings: tuple[str, ...]
 
 
-def read_table(connection: Backend, schema: TableSchema, source: str, plan: Plan) -> ReadTable:
-    """Read the files of `source` into the engine, as the schema says.
+def read_table(engine: Engine, schema: TableSchema, source: str, plan: Plan) -> ReadTable:
+    """Open the files of `source`, or the database's table of that name, as the schema says.
 
-    Raises BadInput when a file is missing or unreadable, or a column is missing or of no use.
+    CSV is read once, everything else by each query anew. Raises BadInput when files or a table are missing
+    or unreadable, or a column is missing or of no use.
     """
-    files = find_files(plan.folder, schema.name, source)
-    raw = read_files(connection, schema.name, files)
-    raw = _empty_as_text(raw, schema)
-    _check_columns(raw, schema)
-    with reading(schema.name, source):
-        rows = connection.create_table(schema.name, _typed(raw, schema, plan))
-    if schema.open_ended and files[0].suffix.lower() == ".csv":
-        rows = _with_numbers(connection, rows, schema)
+    if plan.data.database is not None:
+        raw, as_csv = _of_database(engine, schema.name, source), False
+    else:
+        files = find_files(plan.folder, schema.name, source)
+        raw, as_csv = read_files(engine, schema.name, files), files[0].suffix.lower() == ".csv"
+    with reading(engine, schema.name, source):
+        raw = _empty_as_text(raw, schema)
+        _check_columns(raw, schema)
+        rows = _typed(engine, raw, schema, plan)
+        if as_csv:
+            rows = engine.keep(schema.name, rows)
+            rows = _with_numbers(engine, rows, schema) if schema.open_ended else rows
     integer_ids = "customer_id" in raw.columns and raw.customer_id.type().is_integer()
     return ReadTable(schema, source, rows, integer_ids, tuple(_unused_columns(raw, schema)))
+
+
+def _of_database(engine: Engine, table: str, source: str) -> ir.Table:
+    """A table of the plan's database. Raises BadInput where there is none, or two columns are too alike."""
+    where = f"data.database.{table}"
+    try:
+        rows = engine.table(source)
+    except ValueError as error:
+        remedy = 'Write it as schema.table, with "quotes" around names that are no plain words.'
+        raise BadInput([Fault(where, "", f"{source!r} {error}", remedy)]) from None
+    except NoSuchTable as error:
+        remedy = "Correct the name, or have the table made or opened to this user."
+        raise BadInput([Fault(where, "", f"{source}: {error}", remedy)]) from None
+    check_header(table, source, tuple(rows.columns))
+    return rows
 
 
 def _empty_as_text(raw: ir.Table, schema: TableSchema) -> ir.Table:
@@ -111,14 +131,14 @@ def completed(rows: ir.Table, schema: TableSchema) -> ir.Table:
     return rows.select(**values, **{name: rows[name] for name in rows.columns if name not in values})
 
 
-def _typed(raw: ir.Table, schema: TableSchema, plan: Plan) -> ir.Table:
+def _typed(engine: Engine, raw: ir.Table, schema: TableSchema, plan: Plan) -> ir.Table:
     """Return the schema's columns that are given, with their types, then UNREAD, then further columns."""
     values: dict[str, ir.Value] = {}
     unread = ibis.literal(0, "int32")
     for number, column in enumerate(schema.columns):
         if column.given_as in raw.columns:
             cell = blank_to_null(raw[column.given_as])
-            value = read_cell(cell, column.kind, plan.data.timezone)
+            value = read_cell(engine, cell, column.kind, plan.data.timezone)
             bad = value.isnull() & cell.notnull() if column.kind != "word" else ibis.literal(False)
             unread = unread | bad.ifelse(1 << number, 0).cast("int32")
             values[column.name] = _filled(value.cast(DTYPES[column.kind]), column, values)
@@ -136,13 +156,11 @@ def _filled(value: ir.Value, column: Column, values: dict[str, ir.Value]) -> ir.
     return value if column.default is None else value.fill_null(ibis.literal(column.default, "int8"))
 
 
-def _with_numbers(connection: Backend, rows: ir.Table, schema: TableSchema) -> ir.Table:
+def _with_numbers(engine: Engine, rows: ir.Table, schema: TableSchema) -> ir.Table:
     """Turn further columns from CSV into numbers where every cell is one."""
     further = [name for name in rows.columns if name not in schema.dtypes and name != UNREAD]
     kinds = number_columns(rows, further)
     if not kinds:
         return rows
     cast = rows.mutate(**{name: rows[name].cast(kind) for name, kind in kinds.items()})
-    typed = connection.create_table(f"{schema.name} with numbers", cast)
-    connection.drop_table(schema.name)
-    return typed
+    return engine.keep(schema.name, cast)

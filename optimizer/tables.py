@@ -1,23 +1,22 @@
-"""The customers' tables: read once into one engine, checked, and told apart by name."""
+"""The customers' tables: opened on one engine, checked, and told apart by name."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
 from optimizer.audience import check_audiences
+from optimizer.engine import Engine
+from optimizer.engine_choice import BY_THE_PLAN, EngineOptions, open_engine
 from optimizer.faults import BadInput, Fault
 from optimizer.table_checks import row_checks
 from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
+from optimizer.table_files import reading
 from optimizer.table_rows import ReadTable, completed, read_table
 from optimizer.table_schema import SCHEMAS, UNREAD, TableSchema, schemas
 
@@ -27,15 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tables:
-    """All tables of a plan on one in-process connection; a table that is not given is empty.
+    """All tables of a plan on one engine; a table that is not given is empty.
 
+    Tables from Parquet files and from a database are expressions over them, read by every query anew.
     `integer_ids` says that the customers' ids came as whole numbers (they are text in here), `inputs`
     holds for each table given its file, number of rows and checksum. Checksums do not depend on the
     rows' order; they compare under one version of the engine. `provisional` are the contacts inside the
     period that an earlier run has planned without making them final (see earlier_run).
     """
 
-    connection: Backend
+    engine: Engine
     customers: ir.Table
     permissions: ir.Table
     contact_history: ir.Table
@@ -89,7 +89,7 @@ class _Opening:
     """What is known while the tables are opened one after the other."""
 
     plan: Plan
-    connection: Backend
+    engine: Engine
     rows: dict[str, ir.Table] = field(default_factory=dict)
     integer_ids: bool = False
     faults: list[Fault] = field(default_factory=list)
@@ -97,46 +97,59 @@ class _Opening:
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def open_tables(plan: Plan) -> Tables:
-    """Read and check all tables of a plan.
+def open_tables(plan: Plan, options: EngineOptions = BY_THE_PLAN) -> Tables:
+    """Open and check all tables of a plan on the engine that the plan or the options name.
 
     Raises BadInput with the faults of all tables, and of audiences that do not fit the customers.
     Contacts and transactions of people who are not customers (any more) are left out with a warning;
     in the other tables they are faults.
     """
-    spill = Path(tempfile.gettempdir()) / f"contactplan-{uuid4().hex}"  # the engine makes and removes it
-    opening = _Opening(plan, ibis.duckdb.connect(temp_directory=str(spill)))
+    engine = open_engine(plan, options)
+    try:
+        return _opened(_checked(plan, engine))
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _checked(plan: Plan, engine: Engine) -> _Opening:
+    """Read and check table after table. Raises BadInput with the faults of all."""
+    opening = _Opening(plan, engine)
     for schema in schemas(plan.segments.column):
-        source: str | None = getattr(plan.data, schema.name)
+        source = plan.data.source(schema.name)
         if source is None:
             continue
         try:
-            _check(opening, read_table(opening.connection, schema, source, plan))
+            read = read_table(engine, schema, source, plan)
+            with reading(engine, schema.name, source):  # what is not kept is read only now
+                _check(opening, read)
         except BadInput as bad:
             opening.faults.extend(bad.faults)
     if opening.faults:
-        opening.connection.disconnect()
         raise BadInput(opening.faults)
-    return _opened(opening)
+    return opening
 
 
 def _opened(opening: _Opening) -> Tables:
     """Put the tables together; those not given are empty ones."""
     for schema in SCHEMAS:
         if schema.name not in opening.rows:
-            dtypes = ibis.schema(schema.dtypes)
-            opening.rows[schema.name] = opening.connection.create_table(schema.name, schema=dtypes)
+            opening.rows[schema.name] = opening.engine.keep(schema.name, _empty(schema))
     file = opening.plan.folder / "plan.yaml"
     if file.is_file():
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         opening.inputs["plan"] = {"file": file.name, "sha256": digest}
     return Tables(
-        connection=opening.connection,
+        engine=opening.engine,
         integer_ids=opening.integer_ids,
         warnings=tuple(opening.warnings),
         inputs=opening.inputs,
         **opening.rows,
     )
+
+
+def _empty(schema: TableSchema) -> ir.Table:
+    return ibis.memtable(ibis.schema(schema.dtypes).to_pyarrow().empty_table())
 
 
 def _check(opening: _Opening, read: ReadTable) -> None:
@@ -147,7 +160,7 @@ def _check(opening: _Opening, read: ReadTable) -> None:
         opening.integer_ids = read.integer_ids
     whole = completed(read.rows, schema)
     checks = row_checks(whole, schema, plan)
-    counts, number, checksum = count_checks(whole, checks)
+    counts, number, checksum = count_checks(opening.engine, whole, checks)
     opening.inputs[schema.name] = {"file": read.source, "rows": number, "checksum": checksum}
     for check, count in zip(checks, counts, strict=True):
         if count:
@@ -185,11 +198,9 @@ def _of_customers(opening: _Opening, schema: TableSchema, rows: ir.Table) -> ir.
         f"{schema.name}: {_rows(unknown.rows)} of people who are not in customers (former ones, as a rule), "
         "left out."
     )
-    kept = opening.connection.create_table(
-        f"{schema.name} of customers", rows.semi_join(customers, "customer_id")
-    )
-    opening.connection.drop_table(schema.name)
-    return kept
+    # They are few as a rule, and so quicker to leave out again and again than customers are to find.
+    former = rows.anti_join(customers, "customer_id").select("customer_id").distinct()
+    return rows.anti_join(opening.engine.keep(f"former customers in {schema.name}", former), "customer_id")
 
 
 def _rows(count: int) -> str:

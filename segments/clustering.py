@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from models.portable import half_up, md5, rounded
 from segments.naming import segment_names
 from segments.profiles import flag_excluded, profile
 from segments.scaling import feature_weights, scaled, scaled_column, scales
@@ -122,9 +123,9 @@ def sample_for_fit(
     table = features
     if excluded is not None:
         table = table.anti_join(excluded.select("customer_id"), "customer_id")
-    mark = (ibis.literal(f"{seed}:") + table.customer_id).hexdigest("md5")
-    rounded = {name: table[name].round(6) for name, kind in table.schema().items() if kind.is_floating()}
-    drawn = table.mutate(md5_mark=mark, **rounded).order_by(["md5_mark", "customer_id"]).limit(size)
+    mark = md5(ibis.literal(f"{seed}:") + table.customer_id)
+    figures = {name: rounded(table[name], 6) for name, kind in table.schema().items() if kind.is_floating()}
+    drawn = table.mutate(md5_mark=mark, **figures).order_by(["md5_mark", "customer_id"]).limit(size)
     rows: pd.DataFrame = (
         drawn.to_pyarrow().to_pandas().sort_values(["md5_mark", "customer_id"], ignore_index=True)
     )
@@ -180,7 +181,7 @@ def _score(points: ir.Table, centre: tuple[float, ...]) -> ir.Value:
     for i, part in enumerate(centre):
         if part != 0.0:
             total = total + points[f"x{i}"] * (-2.0 * part)
-    return total.round(9)
+    return half_up(total, 9)
 
 
 def _lowest(scores: ir.Table, count: int) -> ir.Table:

@@ -9,6 +9,8 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
+from models.portable import half_up
+
 REACH = 3.0
 """Scaled features end this many robust standard deviations from the median: outliers are no segment."""
 IQR_OF_NORMAL = 1.349
@@ -60,5 +62,5 @@ def scaled_column(column: ir.NumericColumn, median: float, spread: float, weight
     """As `scaled`, for one column of a table (finite or missing)."""
     filled = column.cast("float64").fill_null(median)
     logs = filled.sign() * (filled.abs() + 1.0).ln()
-    points = ((logs - float(_log(np.array(median)))) / spread).round(6)
+    points = half_up((logs - float(_log(np.array(median)))) / spread, 6)
     return ibis.greatest(ibis.least(points, REACH), -REACH) * weight

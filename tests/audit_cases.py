@@ -154,14 +154,14 @@ def audited(
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_plan(write_workspace(Path(folder), plan, tables))
         opened = open_tables(loaded)
-    timetable = Timetable.of(loaded)
-    committed = committed_contacts(loaded, opened.as_of(start))
-    figures = contact_figures(loaded, timetable, tuple(names), frame_of(opened.response_rates))
-    limits = make_limits(loaded, timetable, names, size, committed, figures)
-    found = audit_calendar(
-        loaded, opened, ibis.memtable(calendar, schema=kinds), limits, timetable, segments=names
-    )
-    opened.connection.disconnect()
+        timetable = Timetable.of(loaded)
+        committed = committed_contacts(loaded, opened.as_of(start))
+        figures = contact_figures(loaded, timetable, tuple(names), frame_of(opened.response_rates))
+        limits = make_limits(loaded, timetable, names, size, committed, figures)
+        found = audit_calendar(
+            loaded, opened, ibis.memtable(calendar, schema=kinds), limits, timetable, segments=names
+        )
+        opened.engine.close()
     return found
 
 

@@ -74,6 +74,7 @@ class StandIn:
             currency="EUR",
             period=SimpleNamespace(start=date(2026, 11, 30)),
             warnings=(),
+            data=SimpleNamespace(database=None),
             objective=SimpleNamespace(goal="expected_margin"),
             channels={},
             campaigns={},
@@ -92,12 +93,19 @@ class StandIn:
     def write_example(self, name: str, folder: Path, customers: int | None, force: bool) -> None:
         self._called("write_example", name, folder, customers, force)
 
-    def check(self, plan: SimpleNamespace) -> SimpleNamespace:
+    def check(self, plan: SimpleNamespace, engine: Any) -> SimpleNamespace:
         self._called("check", plan)
         return SimpleNamespace(warnings=("campaign autumn misses the period",), counts={"customers": 2400})
 
     def run(
-        self, plan: Any, *, refit_segments: bool, progress: Any, earlier_run: Path | None, full_prices: bool
+        self,
+        plan: Any,
+        *,
+        refit_segments: bool,
+        progress: Any,
+        earlier_run: Path | None,
+        full_prices: bool,
+        engine: Any,
     ) -> SimpleNamespace:
         progress("read", "2,400 customers")
         for number in (1, 2, 3):
@@ -105,7 +113,12 @@ class StandIn:
         self._called("run", refit_segments, earlier_run, *(["full prices"] if full_prices else []))
         warnings = ("2 rows of contact_history were left out",)
         return SimpleNamespace(
-            plan=self.plan, summary=SUMMARY, limits=LIMITS, warnings=warnings, write=self.write
+            plan=self.plan,
+            summary=SUMMARY,
+            limits=LIMITS,
+            warnings=warnings,
+            write=self.write,
+            engine=SimpleNamespace(close=lambda: None),
         )
 
     def write(self, folder: Path) -> None:

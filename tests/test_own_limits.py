@@ -53,7 +53,7 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     plan = load_plan(write_workspace(tmp_path, PLAN, tables_of(cases)))
     tables = open_tables(plan)
     yield Opened(plan, tables)
-    tables.connection.disconnect()
+    tables.engine.close()
 
 
 SENT = [(-day, "email", "sale") for day in (1, 2, 3)]

@@ -15,17 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from optimizer import run_folder
+from optimizer.conflict_file import remove_conflict, write_conflict
 from optimizer.faults import BadInput
 from optimizer.run_folder import (
     AnotherRun,
-    newest_earlier_run,
+    Undecided,
+    no_database,
     recover,
-    refuse_to_replace_final,
-    remove_conflict,
     replace_whole,
     run_lock,
-    write_conflict,
 )
+from optimizer.stored_runs import newest_earlier_run, refuse_to_replace_final
 
 START = date(2026, 11, 30)
 
@@ -236,6 +236,113 @@ def test_recover_leaves_other_things_alone_and_writes_nothing(tmp_path: Path, fo
     (folder.parent / ".notes").write_text("mine")
     recover(folder.parent)
     assert names(folder.parent) == [".notes", "2026-11-30"]
+
+
+# A database that takes part
+
+
+class Database:
+    """Holds the runs that it has committed, and can fail before or after it."""
+
+    run_id = "0123456789abcdef" * 2
+
+    def __init__(self, failure: BaseException | None = None, after: bool = False) -> None:
+        self.committed: set[tuple[str, str]] = set()
+        self._failure, self._after = failure, after
+
+    def commit(self) -> None:
+        if self._failure is not None and not self._after:
+            raise self._failure
+        self.committed.add(("2026-11-30", self.run_id))
+        if self._failure is not None:
+            raise self._failure
+
+    def holds(self, start: str, run_id: str) -> bool:
+        return (start, run_id) in self.committed
+
+
+def store_with(database: Database, folder: Path, content: str) -> None:
+    with replace_whole(folder, database) as fresh:
+        write_files(fresh, content)
+
+
+def test_the_folder_takes_its_place_after_the_commit(folder: Path) -> None:
+    store(folder, "first")
+    database = Database()
+    store_with(database, folder, "second")
+    assert database.committed
+    assert contents(folder) == {"second"}
+    assert names(folder.parent) == ["2026-11-30"]
+
+
+@pytest.mark.parametrize("failure", [ConnectionError("lost"), KeyboardInterrupt()])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_failing_commit_leaves_it_to_the_database(
+    folder: Path, failure: BaseException, after: bool, replaced: bool
+) -> None:
+    if replaced:
+        store(folder, "first")
+    database = Database(failure, after)
+    with pytest.raises(Undecided if isinstance(failure, Exception) else KeyboardInterrupt):
+        store_with(database, folder, "second")
+    assert not folder.exists() or contents(folder) == {"first"}
+    recover(folder.parent)  # knows of no database: nothing is decided
+    assert names(folder.parent)[0] == f".2026-11-30.ready-{Database.run_id}"
+    recover(folder.parent, database.holds)
+    if after:
+        assert contents(folder) == {"second"}
+    else:
+        assert not folder.exists() or contents(folder) == {"first"}
+    assert names(folder.parent) == (["2026-11-30"] if after or replaced else [])
+
+
+def test_what_waited_for_a_database_goes_when_the_plan_has_none(folder: Path) -> None:
+    store(folder, "first")
+    with pytest.raises(Undecided):
+        store_with(Database(ConnectionError("lost"), after=True), folder, "second")
+    recover(folder.parent, no_database)
+    assert contents(folder) == {"first"}
+    assert names(folder.parent) == ["2026-11-30"]
+
+
+@pytest.mark.parametrize("there", ["first", "aside", "both"])
+def test_a_swap_cut_short_after_the_commit_is_finished(folder: Path, there: str) -> None:
+    database = Database()
+    store(folder, "first")
+    ready = folder.with_name(f".2026-11-30.ready-{Database.run_id}")
+    ready.mkdir()
+    write_files(ready, "second")
+    database.commit()
+    if there == "aside":
+        folder.rename(folder.with_name(".2026-11-30.aside"))
+    if there == "both":
+        folder.with_name(".2026-11-30.aside").mkdir()
+        write_files(folder.with_name(".2026-11-30.aside"), "before")
+    recover(folder.parent, database.holds)
+    assert contents(folder) == {"second"}
+    assert names(folder.parent) == ["2026-11-30"]
+
+
+def test_an_error_before_the_commit_leaves_the_old_run(folder: Path) -> None:
+    store(folder, "first")
+    database = Database()
+    with pytest.raises(ValueError, match="wrong"), replace_whole(folder, database):
+        raise ValueError("wrong")
+    assert not database.committed
+    assert contents(folder) == {"first"}
+    assert names(folder.parent) == ["2026-11-30"]
+
+
+def test_half_written_files_beside_the_plan_are_removed(tmp_path: Path, folder: Path) -> None:
+    store(folder, "first")
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "model.json").write_text("{}")
+    for name in (".conflict.json.new", "segments/.model.json.new", run_folder.LOCK):
+        (tmp_path / name).write_text("half")
+        recover(folder.parent)
+    assert names(tmp_path) == ["runs", "segments"]
+    assert names(tmp_path / "segments") == ["model.json"]
 
 
 # Two at once

@@ -66,7 +66,7 @@ class Workspace:
 
     def close(self) -> None:
         for tables in self._tables:
-            tables.connection.disconnect()
+            tables.engine.close()
 
     def _write(self, name: str, table: str | pd.DataFrame | pa.Table) -> str:
         if isinstance(table, str) and "\n" not in table and "," not in table:

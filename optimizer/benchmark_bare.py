@@ -1,0 +1,60 @@
+"""The bare cost of a run: reading every value of the same files and writing the same calendar, no more."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis.expr.types as ir
+
+from optimizer.engine import Engine
+from optimizer.engine_choice import EngineOptions, open_engine
+from optimizer.peak_memory import peak_memory
+from optimizer.plan_file import Plan, load_plan
+from optimizer.table_files import find_files, read_files
+from optimizer.table_schema import schemas
+
+
+@dataclass(frozen=True)
+class BareCost:
+    """Seconds to scan the input files and to write the calendar, and the peak memory in bytes."""
+
+    scan: float
+    write: float
+    peak: int
+
+    @property
+    def seconds(self) -> float:
+        """Both together."""
+        return self.scan + self.write
+
+
+def bare_cost(workspace: Path, calendar: Path, options: EngineOptions) -> BareCost:
+    """Scan all tables of the workspace's plan and write the run's calendar again, sorted alike.
+
+    To be called in a process of its own: the engine's settings and memory are then those of this work.
+    """
+    plan = load_plan(workspace)
+    engine = open_engine(plan, options)
+    with tempfile.TemporaryDirectory(prefix=".bare-", dir=workspace) as scratch:
+        began = time.perf_counter()
+        for rows in _inputs(engine, plan):
+            # A column's last value: it takes reading them all, and statistics cannot answer it.
+            last = [rows[name].last(include_null=True).name(name) for name in rows.columns]
+            rows.aggregate(last).to_pyarrow()
+        scanned = time.perf_counter()
+        contacts = engine.read_parquet([calendar])
+        contacts.order_by(["contact_on", "customer_id"]).to_parquet(Path(scratch) / "calendar.parquet")
+        written = time.perf_counter()
+    engine.close()
+    return BareCost(scanned - began, written - scanned, peak_memory())
+
+
+def _inputs(engine: Engine, plan: Plan) -> Iterator[ir.Table]:
+    for schema in schemas(plan.segments.column):
+        source: str | None = getattr(plan.data, schema.name)
+        if source is not None:
+            yield read_files(engine, schema.name, find_files(plan.folder, schema.name, source))

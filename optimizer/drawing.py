@@ -1,0 +1,83 @@
+"""Who gets which stream: the customers of each cell in order of md5 of seed and id."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.portable import md5
+from optimizer.frames import table_of
+from optimizer.streams import Pricing
+from optimizer.whole_numbers import WholePlan
+
+DIGITS = 8
+MOST_MENU = 200
+
+
+def drawn_by_rank(seed: int, customers: ir.Table, shares: pd.DataFrame) -> ir.Table:
+    """customer_id, held_out, tired and entry: the first customers of a cell get its first stream.
+
+    `customers` is Cells.members. `shares` (cell, entry, count) says how many customers of each cell get
+    the entry of the menu, in this order.
+    """
+    high = shares.groupby("cell")["count"].cumsum()
+    book = shares.assign(low=high - shares["count"], high=high)
+    alone = ~book.cell.duplicated(keep=False)
+    kinds = dict.fromkeys(["cell", "entry", "low", "high"], "int64")
+    sole = customers.join(table_of(book[alone], kinds), "cell")
+    ranges = table_of(book[~alone], kinds)
+    # Only where streams share a cell does the order matter: sorting all customers takes long.
+    split = customers.semi_join(ranges, "cell")
+    split = split.mutate(digest=md5(ibis.literal(f"{seed}:") + split.customer_id.cast("string")))
+    window = ibis.window(group_by=split.cell, order_by=[split.digest, split.customer_id])
+    ranked = split.mutate(rank=ibis.row_number().over(window))
+    found = ranked.join(
+        ranges, [ranked.cell == ranges.cell, ranked["rank"] >= ranges.low, ranked["rank"] < ranges.high]
+    )
+    columns = ["customer_id", "held_out", "tired", "entry"]
+    return sole.select(columns).union(found.select(columns))
+
+
+def drawn_by_share(seed: int, customers: ir.Table, shares: pd.DataFrame) -> ir.Table:
+    """customer_id, held_out, tired and entry of held-out customers, drawn by md5 of seed and id.
+
+    `shares` (cell, entry, count) are those of their twins.
+    """
+    high = shares.groupby("cell")["count"].cumsum()
+    total = shares.groupby("cell")["count"].transform("sum")
+    book = shares.assign(low=_digits((high - shares["count"]) / total), high=_digits(high / total))
+    held = customers.filter(customers.held_out == 1)
+    text = ibis.literal(f"{seed}:control:") + held.customer_id.cast("string")
+    held = held.mutate(digest=md5(text).substr(0, DIGITS))
+    ranges = table_of(book, {"cell": "int64", "entry": "int64", "low": "string", "high": "string"})
+    found = held.join(
+        ranges, [held.twin == ranges.cell, held.digest >= ranges.low, held.digest < ranges.high]
+    )
+    return found.select("customer_id", "held_out", "tired", "entry")
+
+
+def withheld(pricing: Pricing, whole: WholePlan, prices: NDArray[np.float64]) -> pd.DataFrame:
+    """The streams that twins of held-out customers have: cell, stream and count of customers.
+
+    A twin that nobody else shares has its best of the most used streams, at the prices.
+    """
+    told = pricing.cells.groups.twin
+    twins = np.unique(told[told >= 0]).astype(np.int64)
+    own = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers})
+    own = own[own.cell.isin(twins)]
+    lone = twins[~np.isin(twins, own.cell)]
+    if len(lone):
+        used = np.bincount(whole.stream, weights=whole.customers)
+        menu = np.union1d(np.argsort(-used, kind="stable")[:MOST_MENU], [0]).astype(np.int64)
+        _, stream = pricing.best_known(pricing.worth(prices), lone, menu)
+        own = pd.concat([own, pd.DataFrame({"cell": lone, "stream": stream, "count": 1})])
+    return own.sort_values(["cell", "stream"], ignore_index=True)
+
+
+def _digits(share: pd.Series) -> list[str]:
+    """Shares as hexadecimal digits that compare as the shares do; 1 comes after every digit string."""
+    most = 16**DIGITS
+    return [f"{round(part * most):0{DIGITS}x}" if part < 1 else "g" for part in share]

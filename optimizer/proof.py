@@ -1,0 +1,37 @@
+"""The bound on every plan where like customers were put together: each gets the most that any of them may.
+
+At any prices Σ customers · best stream + Σ price · bound is at least what any plan is worth (Lagrangean
+relaxation: A. M. Geoffrion, Mathematical Programming Study 2, 1974).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.linear_plan import LinearPlan
+from optimizer.streams import Pricing
+from optimizer.whole_numbers import WholePlan
+
+NEAR = 1e-4
+"""How near the search comes to a cell's best stream, as a share of a customer's mean value."""
+MOST_MENU, MOST_LABELS = 100, 1 << 12
+
+
+def generous_bound(pricing: Pricing, linear: LinearPlan, whole: WholePlan) -> float:
+    """A bound on every plan for customers who may have what the cells' `generous` says.
+
+    It is that of the linear program's prices; campaigns may be used or not as is best at them.
+    """
+    cells = pricing.cells.generous or pricing.cells
+    wide = pricing.over(cells)
+    live = np.flatnonzero(cells.customers > 0)
+    customers = cells.customers[live].astype(float)
+    use = np.bincount(whole.stream, weights=whole.customers)
+    menu = np.sort(np.argsort(-use, kind="stable")[:MOST_MENU]).astype(np.int64)
+    worth = wide.worth(linear.prices)
+    floor, _ = wide.best_known(worth, live, np.union1d(menu, [0]))
+    slack = NEAR * abs(float(customers @ floor)) / max(1.0, float(customers.sum()))
+    _, _, most = wide.search(worth, live, floor, slack, MOST_LABELS)
+    rows = pricing.rows
+    used = -rows.setup - linear.prices @ rows.switched
+    return float(customers @ most + linear.prices @ rows.bound + np.maximum(0.0, used).sum())

@@ -1,0 +1,82 @@
+"""Customers put together where there are too many kinds of them: rules, figures and bound stay true."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from oracle.brute_force import TooManyStreams, optimum
+from oracle.checker import breaches
+from oracle.random_plans import small_workspaces
+from oracle.workspace_files import write_workspace
+
+from optimizer import pipeline
+from optimizer.conflict import CannotHold
+from optimizer.faults import BadInput
+from optimizer.plan_file import load_plan
+from optimizer.result import Result
+
+MOST_STREAMS = 4_000
+SEEN: Counter[str] = Counter()
+
+
+def segments_of(tables: dict[str, pd.DataFrame]) -> dict[Any, Any]:
+    return dict(zip(tables["customers"].customer_id, tables["customers"].segment, strict=True))
+
+
+def run(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> Result | None:
+    """The product's plan; None where the limits cannot hold for customers put together."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return pipeline.run(load_plan(write_workspace(Path(folder), plan, tables)))
+        except BadInput as refused:
+            if [fault.where for fault in refused.faults] != ["merge_above"]:
+                raise
+            return None
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(small_workspaces(), st.integers(1, 6))
+def test_rules_hold_and_the_bound_is_one(
+    workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int
+) -> None:
+    plan, tables = workspace
+    plan = {**plan, "merge_above": most}
+    segments, rates = segments_of(tables), tables["response_rates"]
+    try:
+        best = optimum(plan, tables, segments, rates, MOST_STREAMS)
+    except TooManyStreams:
+        return
+    if best.integer_value is None:
+        SEEN["impossible"] += 1
+        with pytest.raises((CannotHold, BadInput)):
+            run(plan, tables) or pytest.fail("a plan without a solution was solved")
+        return
+    result = run(plan, tables)
+    if result is None:
+        SEEN["too coarse"] += 1
+        return
+    summary, scale = result.summary, max(1.0, abs(best.integer_value))
+    assert breaches(plan, tables, segments, result.calendar, rates) == []
+    assert breaches(plan, tables, segments, result.control, rates, control=True) == []
+    assert summary["expected_value"] <= best.integer_value + 1e-6 * scale
+    assert summary["upper_bound"] >= best.integer_value - 1e-6 * scale
+    SEEN["put together"] += summary["put_together"]
+    SEEN["as good"] += summary["expected_value"] >= best.integer_value - 1e-4 * scale
+
+
+def test_enough_was_seen() -> None:
+    assert SEEN["put together"] >= 10
+    assert SEEN["as good"] >= 5
