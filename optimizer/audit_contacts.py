@@ -32,7 +32,7 @@ class Kind:
 class AuditedContacts:
     """The customers' contacts, each (customer, date, channel, campaign) once.
 
-    `table` has customer_id (text), day (from the period's start), kind (a place in `kinds`), segment
+    `table` has customer_id, day (from the period's start), kind (a place in `kinds`), segment
     (text; NULL if not planned), planned (in the calendar), tellings (how often it stands there) and
     promised (among the commitments).
     """
@@ -83,7 +83,7 @@ def audited_contacts(plan: Plan, tables: Tables, calendar: ir.Table, lookback: i
     )
     promised = promised.mutate(day=promised.contact_on.delta(start, unit="day"), segment=ibis.null("string"))
     calendar = calendar.mutate(
-        customer_id=calendar.customer_id.cast("string"),
+        customer_id=tables.own_id(calendar.customer_id),
         segment=calendar.segment.cast("string"),
         day=calendar.contact_on.delta(start, unit="day"),
         type=ibis.null("string"),

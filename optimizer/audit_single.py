@@ -59,38 +59,29 @@ def _permission(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterat
         first=_days(rows.valid_from, plan, -ALWAYS),
         last=_days(rows.valid_to, plan, ALWAYS),
     )  # fmt: skip
-    denied, granted = rows.filter(rows.status == "denied"), rows.filter(rows.status == "granted")
-    planned = contacts.described()
-    for general in (True, False):
-        yield _at_fault(planned.semi_join(*_spoken_of(planned, denied, general)), "denied")
-    refused = planned
-    for general in (True, False):
-        refused = refused.anti_join(*_spoken_of(refused, granted, general))
+    both = contacts.described().left_join(rows, ["customer_id", "channel"])
+    speaks = (both.topic == UNKNOWN) | (both.topic == both.type)
+    today = speaks & both.day.between(both["first"], both["last"])
+    told = both.group_by(*CONTACT, "channel").agg(
+        denied=_any(today & (both.status == "denied")),
+        granted=_any(today & (both.status == "granted")),
+        ever=_any(speaks & (both.status == "granted")),
+    )
     open_channels = [
         name for name, channel in plan.channels.items() if channel.default_permission == "granted"
     ]
-    is_open = refused.channel.isin(open_channels)
+    is_open = told.channel.isin(open_channels)
+    faulty = told.filter(told.denied | ~told.granted & (~is_open | told.ever))
+    # One look at all contacts; what is found is little, as a rule.
+    faulty = tables.engine.keep("contacts without permission", faulty)
+    yield _at_fault(faulty.filter(faulty.denied), "denied")
+    refused, is_open = faulty.filter(~faulty.granted), faulty.channel.isin(open_channels)
     yield _at_fault(refused.filter(~is_open), "not granted")
-    refused = refused.filter(is_open)
-    for general in (True, False):
-        lapsed = refused.semi_join(*_spoken_of(refused, granted, general, on_the_day=False))
-        yield _at_fault(lapsed, "consent lapsed or not begun")
+    yield _at_fault(refused.filter(is_open & refused.ever), "consent lapsed or not begun")
 
 
-def _spoken_of(
-    planned: ir.Table, rows: ir.Table, general: bool, on_the_day: bool = True
-) -> tuple[ir.Table, list[ir.BooleanValue]]:
-    """The permission rows for all types (`general`) or for one, and how they speak of a contact.
-
-    The two are apart because engines are quick at equal keys and slow at one thing or the other.
-    """
-    rows = rows.filter((rows.topic == UNKNOWN) == ibis.literal(general))
-    same = [planned.customer_id == rows.customer_id, planned.channel == rows.channel]
-    if not general:
-        same.append(planned.type == rows.topic)
-    if on_the_day:
-        same += [planned.day >= rows.first, planned.day <= rows.last]
-    return rows, same
+def _any(condition: ir.BooleanValue) -> ir.BooleanScalar:
+    return condition.fill_null(ibis.literal(False)).any()
 
 
 def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:

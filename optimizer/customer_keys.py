@@ -132,7 +132,7 @@ def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
     least_outside = ceil(Fraction(str(hold_out.share)) * 16**32)
     if least_outside <= 0 or least_outside >= 16**32:
         return ibis.literal(value=least_outside > 0)
-    unit = ibis.coalesce(customers.household_id, customers.customer_id)
+    unit = ibis.coalesce(customers.household_id, customers.customer_id.cast("string"))
     digest = md5(ibis.literal(f"{hold_out.key}:") + unit)
     return digest < ibis.literal(f"{least_outside:032x}")
 

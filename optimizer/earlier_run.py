@@ -37,7 +37,7 @@ def with_earlier_run(plan: Plan, tables: Tables, earlier_run: Path | date | None
         output = OutputTables(tables.engine, plan.data.database.output_schema)
         calendar = output.of_run("calendar", earlier_run)
     calendar = calendar.mutate(
-        customer_id=calendar.customer_id.cast("string"),
+        customer_id=tables.own_id(calendar.customer_id),
         contact_on=calendar.contact_on.cast("date"),
         type=ibis.null("string"),
         business_unit=ibis.null("string"),
@@ -88,7 +88,7 @@ def kept_figures(plan: Plan, tables: Tables, calendar: ir.Table) -> dict[str, An
     """How many provisional contacts of the earlier run there were and stay, and what the others cost."""
     if tables.provisional is None:
         return None
-    planned = calendar.select(CONTACT).mutate(customer_id=calendar.customer_id.cast("string"), stays=1)
+    planned = calendar.select(CONTACT).mutate(customer_id=tables.own_id(calendar.customer_id), stays=1)
     both = tables.provisional.left_join(planned, CONTACT)
     counted = frame_of(both.aggregate(contacts=both.count(), kept=both.stays.sum().fill_null(0)))
     contacts, kept = int(counted.contacts[0]), int(counted.kept[0])

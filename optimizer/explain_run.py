@@ -79,7 +79,7 @@ def read_customers_run(plan: Plan, customer_id: str, engine: EngineOptions = BY_
     names = _read_csv(folder / "segments.csv", ["segment", "name"]).set_index("segment").name
     return CustomersRun(
         tables,
-        _only_segment(customer_id, segment),
+        _only_segment(tables, customer_id, segment),
         _rates(folder / "response_rates.csv"),
         _rows(plan, tables, "calendar", customer_id).sort_values("contact_on", ignore_index=True),
         _rows(plan, tables, "control", customer_id).sort_values("contact_on", ignore_index=True),
@@ -107,7 +107,7 @@ def _of_customer(tables: Tables, customer_id: str) -> Tables:
     for field in fields(tables):
         rows = getattr(tables, field.name)
         if isinstance(rows, ir.Table) and "customer_id" in rows.columns:
-            own = rows.filter(rows.customer_id == customer_id)
+            own = rows.filter(rows.customer_id.cast("string") == customer_id)
             name = f"{field.name} of one customer"
             cut[field.name] = tables.engine.keep(name, own)
     if not cut["customers"].count().to_pyarrow().as_py():
@@ -125,9 +125,10 @@ def _rows(plan: Plan, tables: Tables, name: str, customer_id: str) -> pd.DataFra
     return frame_of(rows.filter(rows.customer_id.cast("string") == customer_id))
 
 
-def _only_segment(customer_id: str, segment: str) -> Segments:
+def _only_segment(tables: Tables, customer_id: str, segment: str) -> Segments:
     own = pd.DataFrame({"customer_id": [customer_id], "segment": [segment]})
     table = table_of(own, ibis.schema({"customer_id": "string", "segment": "string"}))
+    table = table.mutate(customer_id=tables.own_id(table.customer_id))
     return Segments(table, pd.DataFrame({"segment": [segment]}), ())
 
 

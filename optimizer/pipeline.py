@@ -193,7 +193,6 @@ def _result(
     schedule: Schedule,
     clock: _Clock,
 ) -> Result:
-    permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
     contacts = outcome.counted_contacts(schedule.calendar)
     allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
@@ -204,6 +203,9 @@ def _result(
         for limit in problem.limits
         if limit.overdrawn
     ]
+    clock.start("prices")
+    permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
+    limits = outcome.limits_table(problem.limits, solution)
     clock.start("")
     if not summary["contacts"]:
         summary["why_empty"] = why_empty(problem)
@@ -226,7 +228,7 @@ def _result(
         outcome.with_labels(segments.profile),
         outcome.streams_table(contacts, problem.timetable, solution, schedule, problem.figures),
         allocation,
-        outcome.limits_table(problem.limits, solution),
+        limits,
         outcome.rates_table(rates.frame),
         schedule.calendar,
         schedule.control,

@@ -37,19 +37,22 @@ class Segments:
 
 def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
     """The customers' segments. Raises BadInput where a named feature cannot be one."""
-    channels = list(plan.channels)
-    features = tables.engine.keep(
-        "customer_features",
-        customer_features(
-            tables.customers, tables.transactions, tables.contact_history, plan.period.start, channels
-        ),
+    channels, named = list(plan.channels), plan.segments.features
+    features = customer_features(
+        tables.customers, tables.transactions, tables.contact_history, plan.period.start, channels
     )
+    if named is None:
+        features = tables.engine.keep("customer_features", features)
     try:
-        names = feature_names(features, tables.customers, channels, plan.segments.features)
+        names = feature_names(features, tables.customers, channels, named)
     except ValueError as error:
         raise BadInput(
             [Fault("segments.features", "", str(error), "Name numeric columns or derived features.")]
         ) from error
+    if named is not None:
+        # What is not asked for is not worked out.
+        asked = dict.fromkeys([*names, *(name for name in VALUE_FEATURES if name in features.columns)])
+        features = tables.engine.keep("customer_features", features.select("customer_id", *asked))
     if plan.segments.column is not None:
         return _own_segments(plan, tables, features, names)
     return _value_segments(plan, tables, features, names, refit)

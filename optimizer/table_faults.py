@@ -88,7 +88,9 @@ def first_keys(rows: ir.Table, key: tuple[str, ...], integer_ids: bool) -> tuple
     order = [keys[name] for name in key]
     if key == ("customer_id",):
         keys = keys.filter(keys.customer_id.notnull())
-        order = [whole_number(keys.customer_id), keys.customer_id] if integer_ids else [keys.customer_id]
+        text = keys.customer_id.type().is_string()
+        order = [whole_number(keys.customer_id)] if integer_ids and text else []
+        order = [*order, keys.customer_id]
     found = keys.order_by(order).limit(5).to_pyarrow().to_pylist()
     return tuple(" / ".join(str(row[name] or "") for name in key) for row in found)
 

@@ -17,7 +17,7 @@ from optimizer.faults import BadInput, Fault
 from optimizer.table_checks import row_checks
 from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
 from optimizer.table_files import reading
-from optimizer.table_rows import ReadTable, completed, read_table
+from optimizer.table_rows import ReadTable, completed, ids_are_whole, read_table
 from optimizer.table_schema import SCHEMAS, UNREAD, TableSchema, schemas
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Tables:
     """All tables of a plan on one engine; a table that is not given is empty.
 
     Tables from Parquet files and from a database are expressions over them, read by every query anew.
-    `integer_ids` says that the customers' ids came as whole numbers (they are text in here), `inputs`
+    `integer_ids` says that the customers' ids came as whole numbers (they are so in here where the ids of
+    all tables did, else text), `inputs`
     holds for each table given its file, number of rows and checksum. Checksums do not depend on the
     rows' order; they compare under one version of the engine. `provisional` are the contacts inside the
     period that an earlier run has planned without making them final (see earlier_run).
@@ -47,6 +48,10 @@ class Tables:
     warnings: tuple[str, ...]
     inputs: dict[str, dict[str, Any]]
     provisional: ir.Table | None = None
+
+    def own_id(self, ids: ir.Value) -> ir.Value:
+        """Ids of another source in the type that these tables have."""
+        return ids.cast(self.customers.customer_id.type())
 
     def as_of(self, day: date) -> Tables:
         """Return the tables as they were known on the morning of `day`.
@@ -90,6 +95,7 @@ class _Opening:
 
     plan: Plan
     engine: Engine
+    whole_ids: bool
     rows: dict[str, ir.Table] = field(default_factory=dict)
     integer_ids: bool = False
     faults: list[Fault] = field(default_factory=list)
@@ -114,13 +120,14 @@ def open_tables(plan: Plan, options: EngineOptions = BY_THE_PLAN) -> Tables:
 
 def _checked(plan: Plan, engine: Engine) -> _Opening:
     """Read and check table after table. Raises BadInput with the faults of all."""
-    opening = _Opening(plan, engine)
-    for schema in schemas(plan.segments.column):
+    given = schemas(plan.segments.column)
+    opening = _Opening(plan, engine, ids_are_whole(engine, plan, given))
+    for schema in given:
         source = plan.data.source(schema.name)
         if source is None:
             continue
         try:
-            read = read_table(engine, schema, source, plan)
+            read = read_table(engine, schema, source, plan, opening.whole_ids)
             with reading(engine, schema.name, source):  # what is not kept is read only now
                 _check(opening, read)
         except BadInput as bad:
@@ -134,7 +141,7 @@ def _opened(opening: _Opening) -> Tables:
     """Put the tables together; those not given are empty ones."""
     for schema in SCHEMAS:
         if schema.name not in opening.rows:
-            opening.rows[schema.name] = opening.engine.keep(schema.name, _empty(schema))
+            opening.rows[schema.name] = opening.engine.keep(schema.name, _empty(schema, opening.whole_ids))
     file = opening.plan.folder / "plan.yaml"
     if file.is_file():
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -148,8 +155,11 @@ def _opened(opening: _Opening) -> Tables:
     )
 
 
-def _empty(schema: TableSchema) -> ir.Table:
-    return ibis.memtable(ibis.schema(schema.dtypes).to_pyarrow().empty_table())
+def _empty(schema: TableSchema, whole_ids: bool) -> ir.Table:
+    kinds = dict(schema.dtypes)
+    if whole_ids and "customer_id" in kinds:
+        kinds["customer_id"] = "int64"
+    return ibis.memtable(ibis.schema(kinds).to_pyarrow().empty_table())
 
 
 def _check(opening: _Opening, read: ReadTable) -> None:

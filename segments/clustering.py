@@ -123,7 +123,7 @@ def sample_for_fit(
     table = features
     if excluded is not None:
         table = table.anti_join(excluded.select("customer_id"), "customer_id")
-    mark = md5(ibis.literal(f"{seed}:") + table.customer_id)
+    mark = md5(ibis.literal(f"{seed}:") + table.customer_id.cast("string"))
     figures = {name: rounded(table[name], 6) for name, kind in table.schema().items() if kind.is_floating()}
     drawn = table.mutate(md5_mark=mark, **figures).order_by(["md5_mark", "customer_id"]).limit(size)
     rows: pd.DataFrame = (
@@ -151,7 +151,7 @@ def fit(
         raise ValueError(f"the sample lacks {', '.join(lost)}")
     if not 1 <= count[0] <= count[1]:
         raise ValueError(f"no range of segments: {count[0]} to {count[1]}")
-    rows = sample.sort_values("customer_id", ignore_index=True)
+    rows = sample.sort_values("customer_id", ignore_index=True, key=lambda ids: ids.astype(str))
     raw = rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
     medians, spreads = scales(raw)
     weights = feature_weights(features)

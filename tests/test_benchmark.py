@@ -19,7 +19,7 @@ from optimizer.plan_file import load_plan
 from optimizer.screen_benchmark import show_benchmark
 from optimizer.timetable import Timetable
 
-STAGES = ["read", "segments", "response rates", "cells", "program", "calendar", "audit", "report", "files"]
+STAGES = ["read", "segments", "response rates", "cells", "program", "calendar", "audit", "report", "prices", "files"]
 MIB = 2**20
 
 
