@@ -93,14 +93,7 @@ def audited_contacts(plan: Plan, tables: Tables, calendar: ir.Table, lookback: i
         _told(promised.filter(promised.day >= -lookback), promised=1),
         _told(calendar, tellings=1),
     )
-    rows = told.group_by("customer_id", "day", "channel", "campaign").agg(
-        type=told.type.min().fill_null(UNKNOWN),
-        segment=told.segment.min(),
-        tellings=told.tellings.sum(),
-        promised=told.promised.max() == 1,
-    )
-    seen = frame_of(told.select("channel", "campaign", type=told.type.fill_null(UNKNOWN)).distinct())
-    return _coded(plan, rows.mutate(planned=rows.tellings > 0), seen)
+    return _coded(plan, told.mutate(type=told.type.fill_null(UNKNOWN)))
 
 
 def _told(rows: ir.Table, tellings: int = 0, promised: int = 0) -> ir.Table:
@@ -110,22 +103,40 @@ def _told(rows: ir.Table, tellings: int = 0, promised: int = 0) -> ir.Table:
     )  # fmt: skip
 
 
-def _coded(plan: Plan, rows: ir.Table, seen: pd.DataFrame) -> AuditedContacts:
-    """Gives the contacts the codes of their kinds: few, whatever the number of contacts."""
+def _coded(plan: Plan, told: ir.Table) -> AuditedContacts:
+    """Each contact once, with the code of its kind: few, whatever the number of contacts.
+
+    Of several types told of a contact the first in alphabetical order counts.
+    """
     key = ["channel", "campaign", "type"]
-    seen = seen.sort_values(key, ignore_index=True)
+    seen = frame_of(told.select(key).distinct())
+    seen = seen.assign(unknown=seen.type == UNKNOWN).sort_values(
+        ["channel", "campaign", "unknown", "type"], ignore_index=True
+    )
+    place = seen.groupby(["channel", "campaign"]).ngroup()
+    book = table_of(
+        seen.assign(place=place, code=range(len(seen))),
+        {**dict.fromkeys(key, "string"), "place": "int64", "code": "int64"},
+    )
+    rows = told.join(book, key)
     # A contact planned by one row may owe its type to another row of the same contact.
-    book = pd.concat([seen.assign(planned=False), seen.assign(planned=True)], ignore_index=True)
+    once = rows.group_by("customer_id", "day", "place").agg(
+        code=rows.code.min(),
+        segment=rows.segment.min(),
+        tellings=rows.tellings.sum(),
+        promised=rows.promised.max() == 1,
+    )
+    planned = once.tellings > 0
+    contacts = once.select(
+        "customer_id", "day", "segment", "tellings", "promised",
+        planned=planned, kind=once.code * 2 + planned.ifelse(1, 0),
+    )  # fmt: skip
     kinds = [
         _kind(plan, channel, campaign, kind, planned)
-        for channel, campaign, kind, planned in book[[*key, "planned"]].itertuples(index=False)
+        for channel, campaign, kind in seen[key].itertuples(index=False)
+        for planned in (False, True)
     ]
-    codes = table_of(
-        book.assign(kind=range(len(book))),
-        {**dict.fromkeys(key, "string"), "planned": "boolean", "kind": "int64"},
-    )
-    coded = rows.join(codes, [*key, "planned"])
-    return AuditedContacts(coded.select(*CONTACT, "segment", "planned", "tellings", "promised"), tuple(kinds))
+    return AuditedContacts(contacts, tuple(kinds))
 
 
 def _kind(plan: Plan, channel: str, campaign: str, told: str, planned: bool) -> Kind:

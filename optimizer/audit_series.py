@@ -58,7 +58,8 @@ def _in_full_stretches(named: ir.Table, days: int) -> ir.Table:
     without losing any. So each contact counts the stretch that it begins, and each takes the greatest
     count of the stretches that it lies in.
     """
-    named = named.mutate(planned=named.planned & named.binds)
+    # A contact further back shares no stretch with one of the period.
+    named = named.filter(named.day > -days).mutate(planned=named.planned & named.binds)
     rows = named.semi_join(full_stretches(named, days), ["customer_id", "path"])
     begun = rows.mutate(held=rows.count().over(days_around(rows, 0, days - 1, "path")))
     most = begun.mutate(most=begun.held.max().over(days_around(begun, days - 1, 0, "path")))
