@@ -19,7 +19,10 @@ from optimizer.plan_file import load_plan
 from optimizer.screen_benchmark import show_benchmark
 from optimizer.timetable import Timetable
 
-STAGES = ["read", "segments", "response rates", "cells", "program", "calendar", "audit", "report", "prices", "files"]
+STAGES = [
+    *("read", "segments", "response rates", "cells", "program", "calendar", "audit", "report", "prices"),
+    "files",
+]
 MIB = 2**20
 
 
