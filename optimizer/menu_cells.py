@@ -20,7 +20,7 @@ from optimizer.patterns import Patterns
 from optimizer.rules import FrequencyCap
 
 EVERY = (1 << BITS) - 1
-CHOICES = (4, 3, 2, 1)
+CHOICES = (6, 4, 3, 2, 1)
 """How many of a customer's best streams are told apart, as long as that makes few enough cells."""
 TIRED_CLASSES = 12
 WORD = [f"word{w}" for w in range(WORDS)]
