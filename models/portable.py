@@ -22,6 +22,11 @@ def md5(text: ir.StringValue) -> ir.StringValue:
     return _md5(text)
 
 
+def keyed_md5(key: str, ids: ir.Value) -> ir.StringValue:
+    """The md5 of `key:id`: an order of ids that every engine computes alike, and a draw among them."""
+    return md5(ibis.literal(f"{key}:") + ids.cast("string"))
+
+
 def rounded(number: ir.NumericValue, places: int) -> ir.FloatingValue:
     """A number as a float of so many places; halves go away from zero.
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.portable import md5
+from models.portable import keyed_md5
 from optimizer.customer_keys import CustomerKeys
 from optimizer.engine import Engine
 from optimizer.frames import table_of
@@ -118,7 +118,7 @@ def _drawn(
 ) -> Cells:
     """The cells of about DRAWN customers, those of lowest md5, weighed so that segments keep their size."""
     share = min(1.0, DRAWN / int(whole.segment_size.sum()))
-    digest = md5(ibis.literal(f"{plan.seed}:drawn:") + keys.table.customer_id.cast("string"))
+    digest = keyed_md5(f"{plan.seed}:drawn", keys.table.customer_id)
     some = keys.table.filter(digest.substr(0, 8) <= ibis.literal(f"{int(share * (16**8 - 1)):08x}"))
     part = replace(keys, table=engine.keep("drawn_customers", some))
     patterns = Patterns(plan, part, timetable)

@@ -23,7 +23,8 @@ from optimizer.limits import Limit
 from optimizer.linear_plan import Shortage
 from optimizer.problem import Problem
 from optimizer.solution import tolerance_of
-from optimizer.streams import Pricing, StreamBook
+from optimizer.stream_book import StreamBook
+from optimizer.streams import Pricing
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
 
 MOST_TRIED = 60

@@ -18,7 +18,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from models.portable import md5
+from models.portable import keyed_md5
 from optimizer.audience import compile_audience
 from optimizer.customer_lists import NONE, Lists, marks, read_lists, summed
 from optimizer.earlier_lists import EarlierLists, earlier_lists
@@ -133,8 +133,7 @@ def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
     if least_outside <= 0 or least_outside >= 16**32:
         return ibis.literal(value=least_outside > 0)
     unit = ibis.coalesce(customers.household_id, customers.customer_id.cast("string"))
-    digest = md5(ibis.literal(f"{hold_out.key}:") + unit)
-    return digest < ibis.literal(f"{least_outside:032x}")
+    return keyed_md5(hold_out.key, unit) < ibis.literal(f"{least_outside:032x}")
 
 
 def _joined(parts: list[ir.StringValue]) -> ir.StringValue:

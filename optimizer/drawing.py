@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.portable import md5
+from models.portable import keyed_md5
 from optimizer.frames import table_of
+from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import WholePlan
 
@@ -31,7 +32,7 @@ def drawn_by_rank(seed: int, customers: ir.Table, shares: pd.DataFrame) -> ir.Ta
     ranges = table_of(book[~alone], kinds)
     # Only where streams share a cell does the order matter: sorting all customers takes long.
     split = customers.semi_join(ranges, "cell")
-    split = split.mutate(digest=md5(ibis.literal(f"{seed}:") + split.customer_id.cast("string")))
+    split = split.mutate(digest=keyed_md5(str(seed), split.customer_id))
     window = ibis.window(group_by=split.cell, order_by=[split.digest, split.customer_id])
     ranked = split.mutate(rank=ibis.row_number().over(window))
     found = ranked.join(
@@ -50,8 +51,7 @@ def drawn_by_share(seed: int, customers: ir.Table, shares: pd.DataFrame) -> ir.T
     total = shares.groupby("cell")["count"].transform("sum")
     book = shares.assign(low=_digits((high - shares["count"]) / total), high=_digits(high / total))
     held = customers.filter(customers.held_out == 1)
-    text = ibis.literal(f"{seed}:control:") + held.customer_id.cast("string")
-    held = held.mutate(digest=md5(text).substr(0, DIGITS))
+    held = held.mutate(digest=keyed_md5(f"{seed}:control", held.customer_id).substr(0, DIGITS))
     ranges = table_of(book, {"cell": "int64", "entry": "int64", "low": "string", "high": "string"})
     found = held.join(
         ranges, [held.twin == ranges.cell, held.digest >= ranges.low, held.digest < ranges.high]
@@ -70,8 +70,7 @@ def withheld(pricing: Pricing, whole: WholePlan, prices: NDArray[np.float64]) ->
     own = own[own.cell.isin(twins)]
     lone = twins[~np.isin(twins, own.cell)]
     if len(lone):
-        used = np.bincount(whole.stream, weights=whole.customers)
-        menu = np.union1d(np.argsort(-used, kind="stable")[:MOST_MENU], [0]).astype(np.int64)
+        menu = np.union1d(most_used(whole.stream, whole.customers, MOST_MENU), [0])
         _, stream = pricing.best_known(pricing.worth(prices), lone, menu)
         own = pd.concat([own, pd.DataFrame({"cell": lone, "stream": stream, "count": 1})])
     return own.sort_values(["cell", "stream"], ignore_index=True)

@@ -20,7 +20,7 @@ from optimizer.own_limits import UNLIMITED
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem
 from optimizer.rules import ContactRules
-from optimizer.streams import Stream
+from optimizer.stream_book import Stream
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 from optimizer.wording import counted, day, enumeration, number, span

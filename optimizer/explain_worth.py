@@ -13,8 +13,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.stream_book import Stream
 from optimizer.stream_ground import Worth
-from optimizer.streams import Pricing, Stream
+from optimizer.streams import Pricing
 
 TOLERANCE = 1e-6
 MOST_SWAPPED = 2

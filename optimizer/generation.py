@@ -147,8 +147,8 @@ class Generation:
     def _beside(self, prices: NDArray[np.float64], link: NDArray[np.float64], shortage: bool) -> float:
         """What the bound at these prices holds beside the cells' best streams: limits and switches."""
         pays = 0.0 if shortage else self._rows.setup
-        use = (self._sizes[:, None] * self._most * link).sum(axis=0) - pays - prices @ self._rows.switched
-        return float(prices @ self._rows.bound + np.maximum(self._low * use, self._high * use).sum())
+        links = (self._sizes[:, None] * self._most * link).sum(axis=0)
+        return self._rows.beside(prices, links - pays, self._low, self._high)
 
     def _generate(self, shortage: bool) -> tuple[Duals, float]:
         """Rounds until value and bound meet: known streams first, the search where these bring little.

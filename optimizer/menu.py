@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from optimizer.cells import Cells
 from optimizer.leeway import Effects, Leeway
 from optimizer.linear_plan import LinearPlan
+from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 
 WORDS, BITS = 2, 62
@@ -71,9 +72,7 @@ def menu_of(pricing: Pricing, linear: LinearPlan) -> Menu:
     worth = free.worth(linear.prices)
     for g in range(len(cells.segments)):
         own = (cells.segment[linear.cell] == g) & (linear.stream > 0)
-        use = np.bincount(linear.stream[own], weights=linear.amount[own], minlength=len(pricing.book))
-        most = np.argsort(-use, kind="stable")[: WORDS * BITS]
-        most = most[use[most] > 0].astype(np.int64)
+        most = most_used(linear.stream[own], linear.amount[own], WORDS * BITS)
         value = free.value(np.full(len(most), g), most, worth)
         order = np.argsort(-value, kind="stable")
         streams.append(most[order][np.isfinite(value[order])])

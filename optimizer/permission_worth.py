@@ -21,7 +21,7 @@ from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
 from optimizer.prices import fixed_tolls
 from optimizer.problem import Problem
-from optimizer.streams import StreamBook
+from optimizer.stream_book import StreamBook, most_used
 
 COLUMNS = ["segment", "channel", "customers", "customers_priced", "mean", "most"]
 MOST_TWINS = 5_000
@@ -139,8 +139,8 @@ def _best(
     """What each cell's best stream is worth at the prices: the best one found, and a bound on all."""
     pricing, every = problem.pricing(), np.arange(len(problem.cells))
     worth = pricing.worth(linear.prices, fixed_tolls(linear.used, len(every)))
-    use = np.bincount(linear.stream, weights=linear.amount)
-    menu = [pricing.book.add(book.streams[n]) for n in np.argsort(-use, kind="stable")[:MOST_MENU]]
+    used = most_used(linear.stream, linear.amount, MOST_MENU)
+    menu = [pricing.book.add(book.streams[n]) for n in used.tolist()]
     known, _ = pricing.best_known(worth, every, np.array([0, *menu], dtype=np.int64))
     slack = CLOSE * max(1.0, float(np.abs(known).max(initial=0.0)))
     found, _, most = pricing.search(worth, every, known, slack, MOST_LABELS)

@@ -20,6 +20,7 @@ from optimizer.generation import SHUT
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan
 from optimizer.program import SOLVER
+from optimizer.stream_book import most_used
 from optimizer.streams import Pricing, Tolls
 
 NO_PRICE = 5e-10
@@ -140,7 +141,7 @@ def _even_pairs(pricing: Pricing, linear: LinearPlan) -> _Pairs:
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
     worth = pricing.worth(linear.prices, fixed_tolls(linear.used, len(pricing.cells)))
-    menu = _most_used(linear, max(1, MOST_PAIRS // max(1, len(live))))
+    menu = most_used(linear.stream, linear.amount, max(1, MOST_PAIRS // max(1, len(live))))
     value = pricing.value(np.tile(live, len(menu)), np.repeat(menu, len(live)), worth)
     value = value.reshape(len(menu), len(live))
     at, own = np.searchsorted(live, linear.cell), pricing.value(linear.cell, linear.stream, worth)
@@ -164,13 +165,6 @@ def _even_pairs(pricing: Pricing, linear: LinearPlan) -> _Pairs:
     reduced_cost = top[inside] - pricing.value(pairs[:, 0], pairs[:, 1], worth)
     reduced_cost = np.where(reduced_cost > 1e-3 * even, reduced_cost, 0.0)
     return _Pairs(pairs[:, 0], pairs[:, 1], amount, reduced_cost)
-
-
-def _most_used(linear: LinearPlan, most: int) -> NDArray[np.int64]:
-    """The streams that the program gives to the most customers."""
-    streams, place = np.unique(linear.stream, return_inverse=True)
-    order = np.argsort(-np.bincount(place.reshape(-1), weights=linear.amount), kind="stable")
-    return streams[order[:most]]
 
 
 def _program(

@@ -18,8 +18,9 @@ from optimizer.own_limits import contact_rules
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
 from optimizer.segmenting import Segments, excluded
+from optimizer.stream_book import StreamBook
 from optimizer.stream_graph import StreamGraph, build_graph
-from optimizer.streams import Pricing, StreamBook
+from optimizer.streams import Pricing
 from optimizer.switches import Switch, make_switches
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.linear_plan import LinearPlan
+from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import WholePlan
 
@@ -26,12 +27,11 @@ def generous_bound(pricing: Pricing, linear: LinearPlan, whole: WholePlan) -> fl
     wide = pricing.over(cells)
     live = np.flatnonzero(cells.customers > 0)
     customers = cells.customers[live].astype(float)
-    use = np.bincount(whole.stream, weights=whole.customers)
-    menu = np.sort(np.argsort(-use, kind="stable")[:MOST_MENU]).astype(np.int64)
+    menu = np.union1d(most_used(whole.stream, whole.customers, MOST_MENU), [0])
     worth = wide.worth(linear.prices)
-    floor, _ = wide.best_known(worth, live, np.union1d(menu, [0]))
+    floor, _ = wide.best_known(worth, live, menu)
     slack = NEAR * abs(float(customers @ floor)) / max(1.0, float(customers.sum()))
     _, _, most = wide.search(worth, live, floor, slack, MOST_LABELS)
-    rows = pricing.rows
-    used = -rows.setup - linear.prices @ rows.switched
-    return float(customers @ most + linear.prices @ rows.bound + np.maximum(0.0, used).sum())
+    none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
+    beside = pricing.rows.beside(linear.prices, -pricing.rows.setup, none, every)
+    return float(customers @ most) + beside

@@ -62,6 +62,21 @@ class Rows:
         soft = np.isfinite(self.soft)
         return float(self.missed(use, used)[soft] @ self.soft[soft])
 
+    def beside(
+        self,
+        prices: NDArray[np.float64],
+        gain: NDArray[np.float64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+    ) -> float:
+        """What a bound at these prices holds beside the cells' best streams: limits and switches.
+
+        `gain[c]` is what using campaign c brings by itself, the limits' prices apart; each is used from
+        `low` to `high` as is best.
+        """
+        use = gain - prices @ self.switched
+        return float(prices @ self.bound + np.maximum(low * use, high * use).sum())
+
     def fair(self, prices: NDArray[np.float64], ceiling: NDArray[np.float64]) -> NDArray[np.float64]:
         """The prices with the signs that a bound needs, and never above what a unit missed costs."""
         signed = np.where(self.at_least, np.minimum(prices, 0.0), np.maximum(prices, 0.0))

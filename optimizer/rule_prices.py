@@ -20,7 +20,7 @@ from optimizer.plan_file import Cap, Plan
 from optimizer.problem import Problem, make_problem
 from optimizer.segmenting import Segments
 from optimizer.solution import Solution, tolerance_of
-from optimizer.streams import Stream, StreamBook
+from optimizer.stream_book import Stream, StreamBook
 from optimizer.tables import Tables
 
 COLUMNS = ["rule", "change", "brings", "precision"]

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.portable import half_up, md5, rounded
+from models.portable import half_up, keyed_md5, rounded
 from segments.naming import segment_names
 from segments.profiles import flag_excluded, profile
 from segments.scaling import feature_weights, scaled, scaled_column, scales
@@ -123,7 +123,7 @@ def sample_for_fit(
     table = features
     if excluded is not None:
         table = table.anti_join(excluded.select("customer_id"), "customer_id")
-    mark = md5(ibis.literal(f"{seed}:") + table.customer_id.cast("string"))
+    mark = keyed_md5(str(seed), table.customer_id)
     figures = {name: rounded(table[name], 6) for name, kind in table.schema().items() if kind.is_floating()}
     drawn = table.mutate(md5_mark=mark, **figures).order_by(["md5_mark", "customer_id"]).limit(size)
     rows: pd.DataFrame = (
