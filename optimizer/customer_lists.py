@@ -38,14 +38,16 @@ def summed(rows: ir.Table, told: Mapping[str, NDArray[np.int64]]) -> ir.Table:
 
 
 def read_lists(customers: ir.Table, column: str, rows: ir.Table) -> Lists:
-    """The lists behind the sums in a column of the customers; `rows` has customer_id and code.
-
-    They are read off one customer for each sum.
-    """
-    some = customers.group_by(column).agg(customer_id=customers.customer_id.min())
-    codes = frame_of(some.join(rows, "customer_id").select(column, "code"))
+    """The lists behind the sums in a column of the customers; `rows` has customer_id and code."""
+    codes = read_codes(customers, column, rows)
     lists: Lists = {NONE: ()}
     ordered = codes.sort_values([column, "code"])
     for number, code in zip(ordered[column].tolist(), ordered.code.tolist(), strict=True):
         lists[number] = (*lists.get(number, ()), code)
     return lists
+
+
+def read_codes(customers: ir.Table, column: str, rows: ir.Table) -> pd.DataFrame:
+    """The column and code: the codes behind each sum, in no order, read off one customer for each."""
+    some = customers.group_by(column).agg(customer_id=customers.customer_id.min())
+    return frame_of(some.join(rows, "customer_id").select(column, "code"))

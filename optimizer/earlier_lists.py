@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.customer_lists import Lists, marks, read_lists, summed
+from optimizer.customer_lists import Lists, marks, read_codes, read_lists, summed
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
@@ -54,11 +54,24 @@ class EarlierLists:
         """By class of `tired_classes` and send day: whether such a contact tires one there."""
         return self._tired()[0]
 
+    def tiring_contacts(self, customers: ir.Table) -> pd.DataFrame:
+        """tired, send_day and before: how many contacts tire those whose list `tired` tells, if any do."""
+        effects, classes = self._tired()
+        found = read_codes(customers, "tired", self._of_some(customers, "tired", classes))
+        told, place = np.unique(found.tired.to_numpy(dtype=np.int64), return_inverse=True)
+        tires = effects[found.code.to_numpy(dtype=np.int64)].T
+        before = np.array([np.bincount(place[own], minlength=len(told)) for own in tires])
+        where, day = np.nonzero(before.reshape(len(tires), len(told)).T)
+        return pd.DataFrame({"tired": told[where], "send_day": day, "before": before[day, where]})
+
     def lists(self, customers: ir.Table, column: str, classes: NDArray[np.int64] | None = None) -> Lists:
         """The lists (of classes, or else of codes) behind the sums in a column of the customers."""
+        return read_lists(customers, column, self._of_some(customers, column, classes))
+
+    def _of_some(self, customers: ir.Table, column: str, classes: NDArray[np.int64] | None) -> ir.Table:
+        """The codes (or classes) of one customer for each value of the column."""
         one = customers.group_by(column).agg(customer_id=customers.customer_id.min())
-        rows = self._coded(self.rows.semi_join(one, "customer_id"), classes)
-        return read_lists(customers, column, rows)
+        return self._coded(self.rows.semi_join(one, "customer_id"), classes)
 
     def _tired(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         tired = self.effects.by_code.tired

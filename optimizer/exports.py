@@ -1,6 +1,7 @@
 """The campaign tools' files: a CSV file for each date, channel and campaign, with a manifest.
 
-Customer-sized tables pass through in batches, sorted by the engine, so memory does not grow with them.
+Contacts pass through in pieces, so memory does not grow with them. All that contacts of a code have in common
+is put into words once; a row takes only putting together.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
+from numpy.typing import NDArray
 
-_KEY = ("channel", "campaign")
+from optimizer.coded_rows import CodedRows
+from optimizer.file_pieces import Piece
+
+_KEY = ["contact_on", "channel", "campaign"]
 _FORMULA_START = r"^[=+\-@\t\r]"
 _SAFE_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,59}")
 _LOOKS_HASHED = re.compile(r"-[0-9a-f]{12}$")
@@ -37,23 +40,90 @@ class ExportedFile:
     date: str | None
     channel: str | None
     campaign: str | None
-    rows: int
-    sha256: str
+    rows: int = 0
+    sha256: str = ""
 
 
-def write_csv(
-    calendar: ibis.Table, control: ibis.Table, folder: Path, *, name: str, start: date, days: int
-) -> None:
-    """Write the calendar's contacts, final and provisional, as plain CSV files (UTF-8, one header row).
+class CsvFiles:
+    """New CSV files (UTF-8, one header row) for contacts; a Writer.
 
-    `calendar` and `control` have the columns of `calendar.parquet`. Into `folder` (made if missing) go
-    `DATE.CHANNEL.CAMPAIGN.csv` with the rows of each, sorted by customer; `control.csv`, sorted by date and
-    customer; and `manifest.json` with the plan's `name`, its period, and each file's row count and SHA-256.
-    Text that a spreadsheet would run as a formula gets a leading apostrophe; numbers stay as they are.
-    Raises FileExistsError where one of the files is already there.
+    `heads` are the files as the manifest lists them, but for rows and checksum; `file` says into which of
+    them the contacts of each code in the book go. Each has its rows in the order in which they come. Text
+    that a spreadsheet would run as a formula gets a leading apostrophe; numbers stay as they are. Raises
+    FileExistsError where one of the files is already there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [*_write_contacts(calendar, folder), _write_control(control, folder)]
+
+    def __init__(
+        self, folder: Path, heads: Sequence[ExportedFile], contacts: CodedRows, file: NDArray[np.int64]
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        book = contacts.book_arrays()
+        header = ",".join(f'"{name}"' for name in ("contact_id", "customer_id", *book)) + "\n"
+        self._heads = heads
+        self._files = [_GrowingFile(folder / head.file, header.encode()) for head in heads]
+        self._file = file.astype(np.min_scalar_type(len(heads)))  # small numbers are sorted faster
+        self._tails = _joined(",", *map(_cells, book.values()))
+
+    def write(self, piece: Piece) -> None:
+        """Write the rows that come next."""
+        file = self._file[piece.place]
+        order = np.argsort(file, kind="stable")
+        lines = self._lines(piece, order)
+        _, ends, text = lines.buffers()
+        starts = np.frombuffer(ends, dtype=np.int32)
+        edges = [0, *(np.flatnonzero(np.diff(file[order])) + 1).tolist(), len(order)]
+        for first, last in pairwise(edges):
+            if last > first:
+                own = memoryview(text)[starts[first] : starts[last]]
+                self._files[file[order[first]]].append(own, last - first)
+
+    def files(self) -> list[ExportedFile]:
+        """The files as they are now."""
+        return [
+            replace(head, rows=file.rows, sha256=file.digest.hexdigest())
+            for head, file in zip(self._heads, self._files, strict=True)
+        ]
+
+    def _lines(self, piece: Piece, order: NDArray[np.intp]) -> pa.StringArray:
+        rows = pa.array(order)
+        ids, customers = (piece.own[name].take(rows) for name in ("contact_id", "customer_id"))
+        tails = self._tails.take(pa.array(piece.place[order]))
+        return pc.binary_join_element_wise('"', ids, '",', _cells(customers), ",", tails, "\n", "")
+
+
+class _GrowingFile:
+    """A new file that is open only while something is written, for there may be very many of them."""
+
+    def __init__(self, path: Path, header: bytes) -> None:
+        self._path, self.rows, self.digest = path, 0, hashlib.sha256(header)
+        with path.open("xb") as out:
+            out.write(header)
+
+    def append(self, text: memoryview, rows: int) -> None:
+        self.rows += rows
+        self.digest.update(text)
+        with self._path.open("ab") as out:
+            out.write(text)
+
+
+def contact_files(folder: Path, contacts: CodedRows) -> CsvFiles:
+    """`DATE.CHANNEL.CAMPAIGN.csv` for the calendar's contacts, final and provisional."""
+    keys = contacts.book[_KEY]
+    heads = [
+        ExportedFile(file_name(when, channel, campaign), "contacts", when.isoformat(), channel, campaign)
+        for when, channel, campaign in keys.drop_duplicates().sort_values(_KEY).itertuples(index=False)
+    ]
+    return CsvFiles(folder, heads, contacts, np.array(keys.groupby(_KEY).ngroup(), dtype=np.int64))
+
+
+def control_file(folder: Path, contacts: CodedRows) -> CsvFiles:
+    """`control.csv` for the contacts that the control group would have had."""
+    heads = [ExportedFile("control.csv", "control group", None, None, None)]
+    return CsvFiles(folder, heads, contacts, np.zeros(len(contacts.book), dtype=np.int64))
+
+
+def write_manifest(folder: Path, files: Sequence[ExportedFile], *, name: str, start: date, days: int) -> None:
+    """`manifest.json`: the plan's `name`, its period, and each file with its row count and SHA-256."""
     manifest = {
         "format": "csv",
         "plan": name,
@@ -89,65 +159,14 @@ def _slug(name: str) -> str:
     return f"{plain or 'unnamed'}-{mark}"
 
 
-def _write_contacts(calendar: ibis.Table, folder: Path) -> Iterator[ExportedFile]:
-    """One file a run of equal keys; only one file is open at a time, however many there are."""
-    days = calendar.select("contact_on").distinct().order_by("contact_on").to_pyarrow()
-    for when in days.column("contact_on").to_pylist():
-        # Day by day, so that the engine never sorts more than one day's contacts at once.
-        own = calendar.filter(calendar["contact_on"] == when)
-        ordered = own.order_by(["channel", "campaign", "customer_id", "contact_id"])
-        with ordered.to_pyarrow_batches() as batches:
-            for (channel, campaign), pieces in groupby(_cut_by_key(batches), key=_key):
-                path = folder / file_name(when, channel, campaign)
-                rows, digest = _write_file(path, batches.schema, pieces)
-                yield ExportedFile(path.name, "contacts", when.isoformat(), channel, campaign, rows, digest)
+def _cells(values: pa.Array) -> pa.StringArray:
+    """The cells of a column: text in quotes, all else as it is."""
+    if not pa.types.is_string(values.type):
+        return pc.cast(values, pa.string())
+    formula = pc.match_substring_regex(values, _FORMULA_START)
+    safe = pc.if_else(formula, _joined("", "'", values), values)
+    return _joined("", '"', pc.replace_substring(safe, '"', '""'), '"')
 
 
-def _write_control(control: ibis.Table, folder: Path) -> ExportedFile:
-    path = folder / "control.csv"
-    ordered = control.order_by(["contact_on", "customer_id", "contact_id"])
-    with ordered.to_pyarrow_batches() as batches:
-        rows, digest = _write_file(path, batches.schema, batches)
-    return ExportedFile(path.name, "control group", None, None, None, rows, digest)
-
-
-def _key(rows: pa.RecordBatch) -> tuple[str, str]:
-    channel, campaign = (rows.column(name)[0].as_py() for name in _KEY)
-    return channel, campaign
-
-
-def _cut_by_key(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in the same order, cut wherever the file's key changes (and where batches end)."""
-    for batch in batches:
-        changes = np.zeros(max(batch.num_rows - 1, 0), dtype=bool)
-        for name in _KEY:
-            values = batch.column(name)
-            changes |= pc.not_equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
-        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), batch.num_rows]
-        for first, last in pairwise(edges):
-            if last > first:
-                yield batch.slice(first, last - first)
-
-
-def _write_file(path: Path, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> tuple[int, str]:
-    """Write a new file; its number of rows and its SHA-256 in lower-case hex."""
-    rows = 0
-    with path.open("xb") as out, pyarrow.csv.CSVWriter(out, schema) as writer:
-        for piece in pieces:
-            writer.write_batch(_neutralised(piece))
-            rows += piece.num_rows
-    with path.open("rb") as written:
-        return rows, hashlib.file_digest(written, "sha256").hexdigest()
-
-
-def _neutralised(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Text that a spreadsheet would take for a formula, with a leading apostrophe."""
-    columns = []
-    for field, values in zip(rows.schema, rows.columns, strict=True):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            formula = pc.match_substring_regex(values, _FORMULA_START)
-            marked = pc.binary_join_element_wise("'", values, "").cast(field.type)
-            columns.append(pc.if_else(formula, marked, values))
-        else:
-            columns.append(values)
-    return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
+def _joined(separator: str, *columns: pa.Array | str) -> pa.StringArray:
+    return pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement="")

@@ -16,8 +16,12 @@ def frame_of(table: ir.Table) -> pd.DataFrame:
 
 def table_of(frame: pd.DataFrame, schema: ibis.Schema | dict[str, object]) -> ir.Table:
     """A DataFrame as a table of the given column types, which it must have all."""
-    wanted = ibis.schema(schema)
+    return ibis.memtable(pa.Table.from_batches([arrow_of(frame, schema)]))
+
+
+def arrow_of(frame: pd.DataFrame, schema: ibis.Schema | dict[str, object]) -> pa.RecordBatch:
+    """A DataFrame as Arrow of the given column types, which it must have all."""
+    wanted = ibis.schema(schema).to_pyarrow()
     if frame.empty:
-        return ibis.memtable(wanted.to_pyarrow().empty_table())
-    rows = pa.Table.from_pandas(frame[list(wanted.names)], schema=wanted.to_pyarrow(), preserve_index=False)
-    return ibis.memtable(rows)
+        return pa.RecordBatch.from_pylist([], schema=wanted)
+    return pa.RecordBatch.from_pandas(frame[wanted.names], schema=wanted, preserve_index=False)

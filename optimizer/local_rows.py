@@ -4,38 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from optimizer.coded_rows import CodedRows
 from optimizer.engine import Engine
 from optimizer.engine_duckdb import DuckDB
 
-BATCH = 100_000
+BATCH = 122_880
 
 
 @contextmanager
-def on_this_machine(engine: Engine, tables: Sequence[tuple[ir.Table, list[str]]]) -> Iterator[list[ir.Table]]:
-    """Yield the tables, each of which is sorted by the columns given, in a DuckDB of this process.
+def on_this_machine(engine: Engine, several: Sequence[CodedRows]) -> Iterator[tuple[DuckDB, list[CodedRows]]]:
+    """Yield a DuckDB of this process, and the rows in it.
 
     Whichever engine made the rows, the files are then written by the same hand. The rows come over batch
     by batch, and what memory does not hold is spilled.
     """
     if isinstance(engine, DuckDB):
-        yield [rows for rows, _ in tables]
+        yield engine, list(several)
         return
     local = DuckDB()
     try:
         copies = []
-        for number, (rows, order) in enumerate(tables):
+        for number, coded in enumerate(several):
             name = f"rows {number}"
-            copy = local.connection.create_table(name, schema=rows.schema())
+            copy = local.connection.create_table(name, schema=coded.rows.schema())
             # Handed over one by one, not as a stream: what fails on the way comes out as it is.
-            for batch in batches(engine, rows):
+            for batch in batches(engine, coded.rows):
                 local.connection.insert(name, pa.Table.from_batches([batch]))
-            copies.append(copy.order_by(order))
-        yield copies
+            copies.append(replace(coded, rows=copy))
+        yield local, copies
     finally:
         local.close()
 

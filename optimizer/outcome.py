@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
 from optimizer.cells import segment_order
 from optimizer.contact_figures import ContactFigures
-from optimizer.frames import frame_of
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
 from optimizer.prices import price_ranges
@@ -24,15 +22,14 @@ MONEY = 1e-6
 FIGURES = ["response_rate", "expected_value", "cost"]
 
 
-def counted_contacts(calendar: ir.Table) -> pd.DataFrame:
-    """How many contacts of a calendar are alike in all but customer and id; sorted.
+def counted_contacts(schedule: Schedule) -> pd.DataFrame:
+    """How many contacts of the calendar are alike in all but customer and id; sorted.
 
-    The engine counts; sums are taken of this in a fixed order, so that they do not depend on how the
-    engine cuts its work.
+    Sums are taken of this in a fixed order, so that they do not depend on how the engine cuts its work.
     """
     columns = ["segment", "stream", "campaign", "channel", "contact_on", *FIGURES]
-    alike = frame_of(calendar.group_by(columns).agg(contacts=calendar.count()))
-    return alike.sort_values(columns, ignore_index=True)
+    book = schedule.contacts.book
+    return book.groupby(columns, as_index=False)[["contacts"]].sum()
 
 
 def streams_table(

@@ -9,8 +9,6 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-import ibis.expr.types as ir
-
 from models.response import Rates
 from optimizer import outcome
 from optimizer.audit import audit_calendar, refuse_breaches
@@ -155,7 +153,6 @@ def _solved(plan: Plan, tables: Tables, problem: Problem, clock: _Clock) -> Solu
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
-    """The calendar and its kin, sorted, with ids as they came."""
     scheduler = Scheduler(
         plan,
         tables.engine,
@@ -164,23 +161,9 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) 
         solution.pricing,
         problem.figures,
         problem.keys.earlier,
+        integer_ids=tables.integer_ids,
     )
-    schedule = scheduler.schedule(solution.whole, solution.pricing.cells.members, solution.linear.prices)
-    whole_segments = all(label.lstrip("-").isdigit() for label in problem.cells.segments)
-
-    def typed(table: ir.Table, order: list[str]) -> ir.Table:
-        if tables.integer_ids:
-            table = table.mutate(customer_id=table.customer_id.cast("int64"))
-        if whole_segments:
-            table = table.mutate(segment=table.segment.cast("int64"))
-        return table.order_by(order)
-
-    return replace(
-        schedule,
-        calendar=typed(schedule.calendar, ["contact_on", "customer_id"]),
-        control=typed(schedule.control, ["contact_on", "customer_id"]),
-        assignments=typed(schedule.assignments, ["customer_id"]),
-    )
+    return scheduler.schedule(solution.whole, solution.pricing.cells.members, solution.linear.prices)
 
 
 def _result(
@@ -193,7 +176,7 @@ def _result(
     schedule: Schedule,
     clock: _Clock,
 ) -> Result:
-    contacts = outcome.counted_contacts(schedule.calendar)
+    contacts = outcome.counted_contacts(schedule)
     allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
     summary = outcome.summary_figures(plan, solution, allocation, schedule, customers)
@@ -230,9 +213,7 @@ def _result(
         allocation,
         limits,
         outcome.rates_table(rates.frame),
-        schedule.calendar,
-        schedule.control,
-        schedule.assignments,
+        schedule,
         warnings,
         outcome.with_labels(permissions),
         tables.engine,

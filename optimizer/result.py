@@ -11,12 +11,12 @@ from typing import Any
 import ibis.expr.types as ir
 import pandas as pd
 
+from optimizer.customer_files import write_customer_files
 from optimizer.engine import Engine
-from optimizer.exports import write_csv
 from optimizer.frames import frame_of
-from optimizer.local_rows import on_this_machine
 from optimizer.plan_file import Plan
 from optimizer.report import render
+from optimizer.schedule import BY_CUSTOMER, BY_DATE, Schedule
 
 TABLES = (
     "segments", "streams", "allocation", "response_rates", "limits", "permission_worth", "rule_prices",
@@ -30,8 +30,9 @@ class Result:
 
     `rule_prices` is None unless it was asked for.
 
-    The customer tables stay in the `engine` (`calendar_table`, `control_table`, `assignments_table`);
-    `calendar`, `control` and `assignments` bring them over as DataFrames.
+    The customer tables stay in the `engine` (`schedule`, and as sorted tables `calendar_table`,
+    `control_table`, `assignments_table`); `calendar`, `control` and `assignments` bring them over as
+    DataFrames.
     """
 
     plan: Plan
@@ -41,13 +42,26 @@ class Result:
     allocation: pd.DataFrame
     limits: pd.DataFrame
     response_rates: pd.DataFrame
-    calendar_table: ir.Table
-    control_table: ir.Table
-    assignments_table: ir.Table
+    schedule: Schedule
     warnings: tuple[str, ...]
     permission_worth: pd.DataFrame
     engine: Engine
     rule_prices: pd.DataFrame | None = None
+
+    @property
+    def calendar_table(self) -> ir.Table:
+        """Every planned contact, by date and customer."""
+        return self.schedule.calendar.order_by(BY_DATE)
+
+    @property
+    def control_table(self) -> ir.Table:
+        """The contacts that held-out customers would have had, by date and customer."""
+        return self.schedule.control.order_by(BY_DATE)
+
+    @property
+    def assignments_table(self) -> ir.Table:
+        """Every customer's segment and stream, by customer."""
+        return self.schedule.assignments.order_by(BY_CUSTOMER)
 
     @cached_property
     def calendar(self) -> pd.DataFrame:
@@ -77,28 +91,7 @@ class Result:
         (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render(self), encoding="utf-8")
         if customer_rows:
-            self._write_customers(folder)
-
-    def _write_customers(self, folder: Path) -> None:
-        by_date, by_customer = ["contact_on", "customer_id"], ["customer_id"]
-        rows = [
-            (self.calendar_table, by_date),
-            (self.control_table, by_date),
-            (self.assignments_table, by_customer),
-        ]
-        with on_this_machine(self.engine, rows) as (calendar, control, assignments):
-            calendar.to_parquet(folder / "calendar.parquet")
-            control.to_parquet(folder / "control.parquet")
-            assignments.to_parquet(folder / "assignments.parquet")
-            period = self.plan.period
-            write_csv(
-                calendar,
-                control,
-                folder / "exports",
-                name=self.plan.name,
-                start=period.start,
-                days=period.days,
-            )
+            write_customer_files(self.plan, self.engine, self.schedule, folder)
 
 
 def _neutralised(table: pd.DataFrame) -> pd.DataFrame:

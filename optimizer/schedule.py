@@ -4,48 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.portable import md5
+from optimizer.coded_rows import CODE, CodedRows
 from optimizer.contact_figures import ContactFigures
 from optimizer.drawing import drawn_by_rank, drawn_by_share, withheld
 from optimizer.earlier_lists import EarlierLists
 from optimizer.engine import Engine
-from optimizer.frames import table_of
+from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
 from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
 from optimizer.whole_numbers import WholePlan
 
-CONTACT_COLUMNS = [
-    "contact_id", "customer_id", "contact_on", "channel", "campaign", "segment", "stream", "final",
-    "response_rate", "expected_value", "cost",
-]  # fmt: skip
+_COMMON = {
+    "contact_on": "date", "channel": "string", "campaign": "string", "segment": "string", "stream": "string",
+    "final": "boolean", "response_rate": "float64", "expected_value": "float64", "cost": "float64",
+}  # fmt: skip
+_ASSIGNED = {"segment": "string", "stream": "string", "hold_out": "boolean"}
+CONTACT = ["contact_id", "customer_id"]
+BY_DATE, BY_CUSTOMER = ["contact_on", "customer_id"], ["customer_id"]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Expressions over the customers: the contract's calendar, control and assignments, not yet sorted.
+    """Customers' contacts, those that held-out customers would have had, and all customers' streams.
 
-    `labels` names the streams by (segment number, stream number).
+    The books of `contacts` and `withheld` have the calendar's columns beside contact_id and customer_id, and
+    `contacts`, the number of a code's rows; that of `assigned` has segment, stream and hold_out. Ids and
+    segments have the types that they came with. `labels` names the streams by (segment number, stream
+    number).
     """
 
-    calendar: ir.Table
-    control: ir.Table
-    assignments: ir.Table
+    contacts: CodedRows
+    withheld: CodedRows
+    assigned: CodedRows
     labels: dict[tuple[int, int], str]
+
+    @property
+    def calendar(self) -> ir.Table:
+        """The contract's calendar, not sorted."""
+        return _dated(self.contacts)
+
+    @property
+    def control(self) -> ir.Table:
+        """The contract's control, not sorted."""
+        return _dated(self.withheld)
+
+    @property
+    def assignments(self) -> ir.Table:
+        """The contract's assignments, not sorted."""
+        return self.assigned.table()
+
+
+def contact_id(
+    ids: ir.Value, contact_on: ir.DateValue, channel: ir.StringValue, campaign: ir.StringValue
+) -> ir.StringValue:
+    """What names a contact: the md5 of customer, date, channel and campaign."""
+    identity = ids.cast("string") + "|" + contact_on.cast("string") + "|" + channel + "|" + campaign
+    return md5(identity)
 
 
 class Scheduler:
     """Turns the streams of cells into customers' contacts; what is drawn is kept in the engine.
 
-    The menu has an entry for each segment and stream in use: a contact's figures are those of the entry,
-    and of the customer's own earlier contacts, which tire.
+    The menu has an entry for each segment and stream in use. A contact's figures are those of the entry's
+    contact and of how many contacts tire it: that makes its code.
     """
 
     def __init__(
@@ -57,10 +86,13 @@ class Scheduler:
         pricing: Pricing,
         figures: ContactFigures,
         earlier: EarlierLists,
+        *,
+        integer_ids: bool,
     ) -> None:
         self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
         self._pricing, self._cells, self._figures = pricing, pricing.cells, figures
-        self._earlier = earlier
+        self._earlier, self._integer_ids = earlier, integer_ids
+        self._whole_segments = all(label.lstrip("-").isdigit() for label in pricing.cells.segments)
 
     def schedule(self, whole: WholePlan, customers: ir.Table, prices: NDArray[np.float64]) -> Schedule:
         """The calendar and its kin.
@@ -77,14 +109,11 @@ class Scheduler:
         planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
         planned = self._engine.keep("customers and streams", planned)
         control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
-        dated = self._contacts(menu)
-        contacts = self._engine.keep("streams and contacts", table_of(dated, _CONTACT_KINDS))
-        factors = self._factors(customers, int(dated.tired_by_own.max()) if len(dated) else 0)
-        factors = self._engine.keep("fatigue factors", factors)
+        contacts, tiring = self._contacts(menu), self._earlier.tiring_contacts(customers)
         return Schedule(
-            _dated(planned, contacts, factors),
-            _dated(control, contacts, factors),
-            _assigned(planned, menu),
+            self._coded("contacts", planned, contacts, tiring),
+            self._coded("contacts withheld", control, contacts, tiring),
+            self._assigned(planned, menu),
             {(int(g), int(s)): label for g, s, label in zip(menu.g, menu.stream, menu.label, strict=True)},
         )
 
@@ -107,10 +136,11 @@ class Scheduler:
         )
         rank = (totals.stream > 0).groupby(totals.g).cumsum()
         names = [self._cells.segments[g] for g in totals.g]
+        told = [int(name) for name in names] if self._whole_segments else names
         labels = [
             f"{name}-{n:02d}" if s else "" for name, s, n in zip(names, totals.stream, rank, strict=True)
         ]
-        return totals.assign(entry=range(len(totals)), segment=names, label=labels)
+        return totals.assign(entry=range(len(totals)), segment=told, label=labels)
 
     def _contacts(self, menu: pd.DataFrame) -> pd.DataFrame:
         """A row for each contact of each entry of the menu, with its figures before fatigue."""
@@ -148,50 +178,49 @@ class Scheduler:
             dtype=np.int64,
         )
 
-    def _factors(self, customers: ir.Table, most: int) -> ir.Table:
-        """The fatigue factor by `tired`, send day and the own stream's contacts that tire, up to `most`."""
-        classes, tiring = self._earlier.tired_classes(), self._earlier.tiring()
-        lists = self._earlier.lists(customers, "tired", classes)
-        days = len(self._timetable.days)
-        before = np.array(
-            [tiring[list(codes)].sum(axis=0) if codes else np.zeros(days) for codes in lists.values()]
+    def _coded(self, name: str, drawn: ir.Table, contacts: pd.DataFrame, tiring: pd.DataFrame) -> CodedRows:
+        """The contacts of drawn customers; the code is that of the contact and of how many tire it."""
+        span = 1 + sum(int(n.max()) for n in (contacts.tired_by_own, tiring.before) if len(n))
+        rested = contacts.assign(rested=np.arange(len(contacts)) * span + contacts.tired_by_own)
+        own = table_of(rested, dict.fromkeys(["entry", "send_day", "rested"], "int64"))
+        before = table_of(tiring, dict.fromkeys(["tired", "send_day", "before"], "int64"))
+        rows = drawn.join(own, "entry").left_join(before, ["tired", "send_day"])
+        code = rows.rested + rows.before.fill_null(0)
+        rows = self._engine.keep(name, rows.select(customer_id=self._own_id(rows), code=code.cast("int32")))
+        counted = frame_of(rows.group_by(CODE).agg(contacts=rows.count())).sort_values(
+            CODE, ignore_index=True
         )
-        own = np.arange(most + 1)
-        tired, t, k = np.meshgrid(np.array(list(lists), dtype=np.int64), np.arange(days), own, indexing="ij")
-        factor = self._rules.fatigue_keep ** (before.reshape(len(lists), days)[:, :, None] + own)
-        frame = pd.DataFrame(
-            {
-                "tired": tired.ravel(),
-                "send_day": t.ravel(),
-                "tired_by_own": k.ravel(),
-                "factor": factor.ravel(),
-            }
-        )
-        return table_of(frame, {**dict.fromkeys(["tired", "send_day", "tired_by_own"], "int64"),
-                                "factor": "float64"})  # fmt: skip
+        return CodedRows(rows, self._book(counted, contacts, span), self._kinds(_COMMON))
+
+    def _book(self, counted: pd.DataFrame, contacts: pd.DataFrame, span: int) -> pd.DataFrame:
+        """What the codes in use mean, with the figures as fatigue leaves them."""
+        code = counted.code.to_numpy(dtype=np.int64)
+        own = contacts.iloc[code // span].reset_index(drop=True)
+        factor = self._rules.fatigue_keep ** (code % span).astype(np.float64)
+        return own.assign(
+            code=counted.code,
+            contacts=counted.contacts,
+            stream=own.label,
+            response_rate=own.rate * factor,
+            expected_value=own.gain * factor - own.charge + own.reached,
+        )[[CODE, "contacts", *_COMMON]]
+
+    def _assigned(self, drawn: ir.Table, menu: pd.DataFrame) -> CodedRows:
+        """Every customer's segment, stream (label) and hold_out."""
+        twice = menu.loc[menu.index.repeat(2)].reset_index(drop=True)
+        book = twice.assign(code=range(len(twice)), stream=twice.label, hold_out=twice.index % 2 == 1)
+        code = (drawn.entry * 2 + drawn.held_out).cast("int32")
+        rows = drawn.select(customer_id=self._own_id(drawn), code=code)
+        return CodedRows(rows, book[[CODE, *_ASSIGNED]], self._kinds(_ASSIGNED))
+
+    def _own_id(self, rows: ir.Table) -> ir.Value:
+        return rows.customer_id.cast("int64") if self._integer_ids else rows.customer_id
+
+    def _kinds(self, kinds: dict[str, str]) -> dict[str, str]:
+        return {**kinds, "segment": "int64"} if self._whole_segments else kinds
 
 
-_CONTACT_KINDS = {
-    "entry": "int64", "send_day": "int64", "tired_by_own": "int64", "contact_on": "date",
-    "channel": "string", "campaign": "string", "segment": "string", "label": "string", "final": "boolean",
-    "rate": "float64", "gain": "float64", "charge": "float64", "reached": "float64", "cost": "float64",
-}  # fmt: skip
-
-
-def _dated(drawn: ir.Table, contacts: ir.Table, factors: ir.Table) -> ir.Table:
-    rows = drawn.join(contacts, "entry").join(factors, ["tired", "send_day", "tired_by_own"])
-    ids = rows.customer_id.cast("string")
-    identity = ids + "|" + rows.contact_on.cast("string") + "|" + rows.channel + "|" + rows.campaign
-    return rows.mutate(
-        contact_id=md5(identity),
-        stream=rows.label,
-        response_rate=rows.rate * rows.factor,
-        expected_value=rows.gain * rows.factor - rows.charge + rows.reached,
-    ).select(CONTACT_COLUMNS)
-
-
-def _assigned(drawn: ir.Table, menu: pd.DataFrame) -> ir.Table:
-    """customer_id, segment, stream (label) and hold_out."""
-    book = table_of(menu, {"entry": "int64", "segment": "string", "label": "string"})
-    rows = drawn.join(book, "entry")
-    return rows.select("customer_id", "segment", stream=rows.label, hold_out=rows.held_out == ibis.literal(1))
+def _dated(contacts: CodedRows) -> ir.Table:
+    rows = contacts.table()
+    named = contact_id(rows.customer_id, rows.contact_on, rows.channel, rows.campaign)
+    return rows.mutate(contact_id=named).select(*CONTACT, *_COMMON)

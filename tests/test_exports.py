@@ -6,56 +6,73 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import ibis
+import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer.exports import file_name, write_csv
-
-# Ibis 12 reads batches through a function that DuckDB 1.5 has renamed.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_record_batch:DeprecationWarning")
+from optimizer.coded_rows import CodedRows
+from optimizer.customer_files import write_contacts
+from optimizer.engine_duckdb import DuckDB
+from optimizer.exports import contact_files, control_file, file_name, write_manifest
+from optimizer.file_pieces import Piece
 
 START = date(2026, 11, 30)
+KINDS = {
+    "contact_on": "date", "channel": "string", "campaign": "string", "segment": "string", "stream": "string",
+    "final": "boolean", "response_rate": "float64", "expected_value": "float64", "cost": "float64",
+}  # fmt: skip
 
 
 @pytest.fixture
-def engine() -> Iterator[Any]:
-    connection = ibis.duckdb.connect()
-    yield connection
-    connection.disconnect()
+def engine() -> Iterator[DuckDB]:
+    opened = DuckDB()
+    yield opened
+    opened.close()
 
 
-def contacts(rows: list[tuple[Any, int, str, str]], customer: pa.DataType | None = None) -> pa.Table:
-    """A calendar from (customer, day, channel, campaign)."""
-    many = len(rows)
-    columns: dict[str, pa.Array] = {
-        "contact_id": pa.array([f"c{i}" for i in range(many)], pa.string()),
-        "customer_id": pa.array([row[0] for row in rows], customer or pa.string()),
-        "contact_on": pa.array([START + timedelta(row[1]) for row in rows], pa.date32()),
-        "channel": pa.array([row[2] for row in rows], pa.string()),
-        "campaign": pa.array([row[3] for row in rows], pa.string()),
-        "segment": pa.array(["1"] * many, pa.string()),
-        "stream": pa.array(["s1"] * many, pa.string()),
-        "final": pa.array([row[1] < 7 for row in rows], pa.bool_()),
-        "response_rate": pa.array([0.02] * many, pa.float64()),
-        "expected_value": pa.array([-0.5] * many, pa.float64()),
-        "cost": pa.array([0.004] * many, pa.float64()),
-    }
-    return pa.table(columns)
+def contacts(
+    engine: DuckDB, rows: list[tuple[Any, int, str, str]], customer: pa.DataType | None = None
+) -> CodedRows:
+    """Contacts from (customer, day, channel, campaign)."""
+    kinds = sorted({row[1:] for row in rows})
+    book = pd.DataFrame(kinds, columns=["day", "channel", "campaign"])
+    book = book.assign(
+        code=[3 * n for n in range(len(kinds))],
+        contact_on=[START + timedelta(day) for day in book.day],
+        segment="1",
+        stream="s1",
+        final=book.day < 7,
+        response_rate=0.02,
+        expected_value=-0.5,
+        cost=0.004,
+    )
+    table = pa.table(
+        {
+            "customer_id": pa.array([row[0] for row in rows], customer or pa.string()),
+            "code": pa.array([3 * kinds.index(row[1:]) for row in rows], pa.int32()),
+        }
+    )
+    return CodedRows(engine.connection.create_table(engine.fresh_name("rows"), table), book, KINDS)
 
 
 def export(
-    engine: Any, folder: Path, rows: list[Any], control: tuple[Any, ...] = (), customer: Any = None
+    engine: DuckDB, folder: Path, rows: list[Any], control: tuple[Any, ...] = (), customer: Any = None
 ) -> dict[str, Any]:
-    calendar = engine.create_table("calendar", contacts(rows, customer))
-    held_out = engine.create_table("control", contacts(list(control), customer))
-    write_csv(calendar, held_out, folder, name="autumn", start=START, days=28)
+    calendar, withheld = contacts(engine, rows, customer), contacts(engine, list(control), customer)
+    sent, held_back = contact_files(folder, calendar), control_file(folder, withheld)
+    write_contacts(engine, calendar, [sent])
+    write_contacts(engine, withheld, [held_back])
+    files = [*sent.files(), *held_back.files()]
+    write_manifest(folder, files, name="autumn", start=START, days=28)
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
     return manifest
 
@@ -65,7 +82,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_one_file_for_each_date_channel_and_campaign(engine: Any, tmp_path: Path) -> None:
+def test_one_file_for_each_date_channel_and_campaign(engine: DuckDB, tmp_path: Path) -> None:
     rows = [("b", 0, "email", "sale"), ("a", 0, "email", "sale"), ("a", 9, "email", "sale")]
     rows += [("c", 0, "sms", "sale"), ("d", 0, "email", "thanks")]
     manifest = export(engine, tmp_path, rows, (("z", 3, "sms", "sale"), ("y", 2, "email", "sale")))
@@ -82,13 +99,13 @@ def test_one_file_for_each_date_channel_and_campaign(engine: Any, tmp_path: Path
     assert {p.name for p in tmp_path.iterdir()} == {f["file"] for f in manifest["files"]} | {"manifest.json"}
     first = read(tmp_path / "2026-11-30.email.sale.csv")
     assert [row["customer_id"] for row in first] == ["a", "b"]
-    assert list(first[0]) == contacts([]).column_names
+    assert list(first[0]) == ["contact_id", "customer_id", *KINDS]
     assert first[0]["final"] == "true"
     assert read(tmp_path / "2026-12-09.email.sale.csv")[0]["final"] == "false"
     assert [row["customer_id"] for row in read(tmp_path / "control.csv")] == ["y", "z"]
 
 
-def test_manifest_counts_and_checksums_match_the_files(engine: Any, tmp_path: Path) -> None:
+def test_manifest_counts_and_checksums_match_the_files(engine: DuckDB, tmp_path: Path) -> None:
     manifest = export(engine, tmp_path, [(f"k{i:03}", i % 5, "email", f"c{i % 3}") for i in range(300)])
     for entry in manifest["files"]:
         path = tmp_path / entry["file"]
@@ -97,24 +114,19 @@ def test_manifest_counts_and_checksums_match_the_files(engine: Any, tmp_path: Pa
     assert sum(entry["rows"] for entry in manifest["files"]) == 300
 
 
-def test_row_order_of_the_calendar_does_not_matter(engine: Any, tmp_path: Path) -> None:
+def test_row_order_of_the_calendar_does_not_matter(engine: DuckDB, tmp_path: Path) -> None:
     rows = [(f"k{i:02}", i % 3, "email", "sale") for i in range(30)]
-    forwards, backwards = contacts(rows), contacts(rows).take(list(reversed(range(30))))
-    manifests = []
-    for name, frame in {"one": forwards, "two": backwards}.items():
-        calendar, control = engine.create_table(name, frame), engine.create_table(f"{name}_c", contacts([]))
-        write_csv(calendar, control, tmp_path / name, name="autumn", start=START, days=28)
-        manifests.append((tmp_path / name / "manifest.json").read_text())
-    assert manifests[0] == manifests[1]
+    forwards = export(engine, tmp_path / "one", rows)
+    assert export(engine, tmp_path / "two", rows[::-1]) == forwards
 
 
-def test_empty_calendar_leaves_an_empty_control_file_and_a_manifest(engine: Any, tmp_path: Path) -> None:
+def test_empty_calendar_leaves_an_empty_control_file_and_a_manifest(engine: DuckDB, tmp_path: Path) -> None:
     manifest = export(engine, tmp_path / "exports", [])
     assert [(f["file"], f["rows"]) for f in manifest["files"]] == [("control.csv", 0)]
     assert "customer_id" in (tmp_path / "exports" / "control.csv").read_text()
 
 
-def test_integer_customers_are_sorted_by_value_and_written_as_numbers(engine: Any, tmp_path: Path) -> None:
+def test_integer_customers_are_sorted_by_value_and_written_as_numbers(engine: DuckDB, tmp_path: Path) -> None:
     rows = [(10, 0, "email", "sale"), (-3, 0, "email", "sale"), (9, 0, "email", "sale")]
     export(engine, tmp_path, rows, customer=pa.int64())
     written = read(tmp_path / "2026-11-30.email.sale.csv")
@@ -122,7 +134,7 @@ def test_integer_customers_are_sorted_by_value_and_written_as_numbers(engine: An
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+49170", "-5", "@cmd", "\tx", "\rx"])
-def test_text_that_looks_like_a_formula_is_neutralised(engine: Any, tmp_path: Path, text: str) -> None:
+def test_text_that_looks_like_a_formula_is_neutralised(engine: DuckDB, tmp_path: Path, text: str) -> None:
     manifest = export(engine, tmp_path, [(text, 0, text, text), ("a=b", 0, text, text)])
     entry = manifest["files"][0]
     assert (entry["channel"], entry["campaign"]) == (text, text), "the manifest holds the names as they are"
@@ -133,7 +145,7 @@ def test_text_that_looks_like_a_formula_is_neutralised(engine: Any, tmp_path: Pa
     assert {row["expected_value"] for row in written} == {"-0.5"}
 
 
-def test_names_cannot_leave_the_folder_nor_fall_together(engine: Any, tmp_path: Path) -> None:
+def test_names_cannot_leave_the_folder_nor_fall_together(engine: DuckDB, tmp_path: Path) -> None:
     names = ["../../etc/x", "a/b", "a b", "A b", "a-b", "..", "", "Größe", "groe", "x" * 300, 'q"\n,', "."]
     manifest = export(engine, tmp_path / "out", [("k", 0, "email", name) for name in names])
     files = [entry["file"] for entry in manifest["files"] if entry["campaign"] is not None]
@@ -142,7 +154,7 @@ def test_names_cannot_leave_the_folder_nor_fall_together(engine: Any, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_files_already_there_are_not_overwritten(engine: Any, tmp_path: Path) -> None:
+def test_files_already_there_are_not_overwritten(engine: DuckDB, tmp_path: Path) -> None:
     (tmp_path / "2026-11-30.email.sale.csv").write_text("mine")
     with pytest.raises(FileExistsError):
         export(engine, tmp_path, [("a", 0, "email", "sale")])
@@ -164,3 +176,33 @@ def test_file_names_are_plain_and_different_for_different_campaigns(one: Any, tw
 def test_a_name_made_to_look_like_another_ones_reduced_form_stays_apart() -> None:
     reduced = file_name(START, "email", "Winter Sale").split(".")[2]
     assert file_name(START, "email", reduced) != file_name(START, "email", "Winter Sale")
+
+
+def test_files_are_as_arrow_writes_them_piece_by_piece(engine: DuckDB, tmp_path: Path) -> None:
+    rows = [
+        ("", 0, "email", 'a "b"'),
+        ("é,\n", 8, "sms", "-c"),
+        ('"', 0, "email", 'a "b"'),
+        ("=x", 8, "sms", "-c"),
+    ]
+    coded = contacts(engine, rows)
+    figures = [1e-7, 123456789.125, -0.0][: len(coded.book)]
+    coded = replace(coded, book=coded.book.assign(expected_value=figures))
+    lines = contact_files(tmp_path, coded)
+    place, book = [0, 1, 0, 1], coded.book_arrays()
+    own = {
+        "contact_id": pa.array(["c0", "c1", "c2", "c3"]),
+        "customer_id": pa.array([row[0] for row in rows]),
+    }
+    for some in (slice(0, 1), slice(1, 1), slice(1, 4)):
+        lines.write(
+            Piece({name: ids[some] for name, ids in own.items()}, np.array(place[some], dtype=np.int64))
+        )
+    whole = pa.table({**own, **{name: values.take(pa.array(place)) for name, values in book.items()}})
+    for text in ("customer_id", "campaign"):
+        safe = [f"'{cell}" if cell[:1] in {"=", "-"} else cell for cell in whole[text].to_pylist()]
+        whole = whole.set_column(whole.column_names.index(text), text, pa.array(safe))
+    for file, some in zip(lines.files(), ([0, 2], [1, 3]), strict=True):
+        pyarrow.csv.write_csv(whole.take(some), tmp_path / "expected.csv")
+        assert (tmp_path / file.file).read_bytes() == (tmp_path / "expected.csv").read_bytes()
+        assert file.rows == 2

@@ -1,0 +1,61 @@
+"""The files with customers' rows: calendar, control and assignments as Parquet, and the export.
+
+The engine sorts customers and codes. They come over once, in batches, and only there do codes become what
+they mean: memory does not grow with the customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import ibis
+
+from optimizer.coded_rows import CODE, CodedRows
+from optimizer.engine import Engine
+from optimizer.engine_duckdb import DuckDB
+from optimizer.exports import CsvFiles, contact_files, control_file, write_manifest
+from optimizer.file_pieces import Writer, write_pieces
+from optimizer.local_rows import on_this_machine
+from optimizer.parquet_file import ParquetFile
+from optimizer.plan_file import Plan
+from optimizer.schedule import BY_CUSTOMER, BY_DATE, CONTACT, Schedule, contact_id
+
+_ORDERED = "contacts in order"
+
+
+def write_customer_files(plan: Plan, engine: Engine, schedule: Schedule, folder: Path) -> None:
+    """Write calendar.parquet, control.parquet, assignments.parquet and the folder `exports`."""
+    exports = folder / "exports"
+    tables = [schedule.contacts, schedule.withheld, schedule.assigned]
+    with on_this_machine(engine, tables) as (local, (contacts, withheld, assigned)):
+        sent, control = contact_files(exports, contacts), control_file(exports, withheld)
+        _write_both(local, contacts, folder / "calendar.parquet", sent)
+        _write_both(local, withheld, folder / "control.parquet", control)
+        with ParquetFile(folder / "assignments.parquet", BY_CUSTOMER, assigned) as file:
+            write_pieces(local, assigned.rows.order_by(BY_CUSTOMER), assigned, [file])
+    period = plan.period
+    files = [*sent.files(), *control.files()]
+    write_manifest(exports, files, name=plan.name, start=period.start, days=period.days)
+
+
+def _write_both(local: DuckDB, contacts: CodedRows, path: Path, lines: CsvFiles) -> None:
+    with ParquetFile(path, CONTACT, contacts) as file:
+        write_contacts(local, contacts, [file, lines])
+
+
+def write_contacts(local: DuckDB, contacts: CodedRows, writers: Sequence[Writer]) -> None:
+    """Give the contacts to the writers, by date and customer, with their ids.
+
+    Ids are made of rows that are sorted already: there is less to sort without them.
+    """
+    options = contacts.book[["channel", "campaign"]].drop_duplicates(ignore_index=True)
+    numbered = contacts.book.merge(options.assign(option=options.index), on=["channel", "campaign"])
+    coded = CodedRows(contacts.rows, numbered, {"contact_on": "date", "option": "int32"})
+    ordered = local.keep(_ORDERED, coded.with_columns(["contact_on", "option"]).order_by(BY_DATE))
+    channel, campaign = (
+        ibis.literal(options[name].tolist(), "array<string>")[ordered.option] for name in options
+    )
+    named = contact_id(ordered.customer_id, ordered.contact_on, channel, campaign)
+    write_pieces(local, ordered.select("customer_id", CODE, contact_id=named), contacts, writers)
+    local.drop(_ORDERED)
