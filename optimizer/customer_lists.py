@@ -7,14 +7,15 @@ with a probability below n² / 2^49: one in 50,000 for 100,000 lists. The audit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.frames import frame_of, table_of
+from optimizer.frames import table_of
 
 NONE = 0
 """The sum of an empty list."""
@@ -24,9 +25,62 @@ Lists = dict[int, tuple[int, ...]]
 """By the sum of their marks: lists of codes in ascending order, a code as often as the customer has it."""
 
 
+@dataclass(frozen=True)
+class CodeLists:
+    """Many such lists as plain arrays: list n is codes[begin[n]:begin[n + 1]], told by sums[n].
+
+    `sums` ascends, so that a list is found by its sum.
+    """
+
+    sums: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    codes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+    @classmethod
+    def of(cls, lists: Iterable[Sequence[int]]) -> CodeLists:
+        """Lists numbered in their order."""
+        own = [tuple(codes) for codes in lists]
+        begin = np.cumsum([0, *(len(codes) for codes in own)], dtype=np.int64)
+        codes = np.array([code for codes in own for code in codes], dtype=np.int32)
+        return cls(np.arange(len(own)), begin, codes)
+
+    def number(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of the lists told by these sums, which are all among them."""
+        return np.searchsorted(self.sums, sums).astype(np.int64)
+
+    def some(self, numbers: NDArray[np.int64]) -> CodeLists:
+        """Some of the lists, numbered in the order given."""
+        size = np.diff(self.begin)[numbers]
+        begin = np.concatenate([[0], np.cumsum(size)])
+        place = np.arange(begin[-1]) + np.repeat(self.begin[numbers] - begin[:-1], size)
+        return CodeLists(np.arange(len(numbers)), begin, self.codes[place])
+
+    def told_by(self, marks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What tells each list when code c has the mark marks[c]: the sum of its codes' marks."""
+        running = np.concatenate([[0], np.cumsum(marks[self.codes])])
+        return np.asarray(np.diff(running[self.begin]))
+
+    def classed(self, classes: NDArray[np.int64]) -> CodeLists:
+        """The distinct lists of classes instead of codes, by the marks of the classes; -1 is left out."""
+        told = self.told_by(marks_of(classes))
+        sums, first = np.unique(told, return_index=True)
+        some = self.some(first)
+        own = classes[some.codes]
+        kept = np.concatenate([[0], np.cumsum(own >= 0)])
+        return CodeLists(sums, kept[some.begin], own[own >= 0].astype(np.int32))
+
+
 def marks(codes: int) -> NDArray[np.int64]:
     """The marks of the codes 0, 1, …"""
     return np.random.default_rng(_SEED).integers(1, _MOST, codes)
+
+
+def marks_of(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """By code: the mark of its class; 0 for codes without (-1)."""
+    return np.append(marks(int(classes.max(initial=-1)) + 1), 0)[classes]
 
 
 def summed(rows: ir.Table, told: Mapping[str, NDArray[np.int64]]) -> ir.Table:
@@ -39,15 +93,19 @@ def summed(rows: ir.Table, told: Mapping[str, NDArray[np.int64]]) -> ir.Table:
 
 def read_lists(customers: ir.Table, column: str, rows: ir.Table) -> Lists:
     """The lists behind the sums in a column of the customers; `rows` has customer_id and code."""
-    codes = read_codes(customers, column, rows)
-    lists: Lists = {NONE: ()}
-    ordered = codes.sort_values([column, "code"])
-    for number, code in zip(ordered[column].tolist(), ordered.code.tolist(), strict=True):
-        lists[number] = (*lists.get(number, ()), code)
-    return lists
+    found = read_code_lists(customers, column, rows)
+    codes = found.codes.tolist()
+    ends = zip(found.sums.tolist(), found.begin[:-1].tolist(), found.begin[1:].tolist(), strict=True)
+    return {NONE: (), **{number: tuple(codes[first:last]) for number, first, last in ends}}
 
 
-def read_codes(customers: ir.Table, column: str, rows: ir.Table) -> pd.DataFrame:
-    """The column and code: the codes behind each sum, in no order, read off one customer for each."""
-    some = customers.group_by(column).agg(customer_id=customers.customer_id.min())
-    return frame_of(some.join(rows, "customer_id").select(column, "code"))
+def read_code_lists(customers: ir.Table, column: str, rows: ir.Table) -> CodeLists:
+    """The same as arrays, the empty list always among them; read off one customer for each sum."""
+    some = customers.filter(customers[column] != NONE)
+    some = some.group_by(column).agg(customer_id=some.customer_id.min())
+    found = some.join(rows, "customer_id").select(column, "code").to_pyarrow()
+    number, code = (found.column(name).to_numpy() for name in (column, "code"))
+    order = np.lexsort((code, number))
+    sums, size = np.unique(np.append(number, NONE), return_counts=True)
+    size[sums == NONE] -= 1
+    return CodeLists(sums, np.concatenate([[0], np.cumsum(size)]), code[order].astype(np.int32))

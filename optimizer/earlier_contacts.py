@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.customer_lists import CodeLists
 from optimizer.leeway import Effects, Leeway
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules, FrequencyCap
@@ -47,7 +48,7 @@ class EarlierEffects:
 
     def leeway(
         self,
-        lists: Sequence[Sequence[int]],
+        lists: CodeLists,
         shared: Sequence[FrequencyCap],
         own: NDArray[np.int64] | None = None,
     ) -> Leeway:

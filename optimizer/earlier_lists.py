@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.customer_lists import Lists, marks, read_codes, read_lists, summed
+from optimizer.customer_lists import CodeLists, marks, marks_of, read_code_lists, summed
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
@@ -22,10 +22,7 @@ UNTOLD = ""
 
 @dataclass(frozen=True)
 class EarlierLists:
-    """`rows` has customer_id and `told`, a row for each contact; contact n is that of effects.code[n].
-
-    A resolution gives each code a class; its lists are lists of classes, told by sums of marks.
-    """
+    """`rows` has customer_id and code, a row for each contact that something feels; see EarlierEffects."""
 
     rows: ir.Table
     effects: EarlierEffects
@@ -37,14 +34,11 @@ class EarlierLists:
         are those that something feels.
         """
         codes = len(self.effects.by_code)
-        return self._summed(
-            {"earlier": marks(codes), "tired": self.marks(self.tired_classes()),
-             "earlier_contacts": np.ones(codes, dtype=np.int64)}
+        return summed(
+            self.rows,
+            {"earlier": marks(codes), "tired": marks_of(self.tired_classes()),
+             "earlier_contacts": np.ones(codes, dtype=np.int64)},
         )  # fmt: skip
-
-    def told_at(self, resolutions: dict[str, NDArray[np.int64]]) -> ir.Table:
-        """customer_id and, for each resolution by name, what tells the customer's list of classes."""
-        return self._summed({name: self.marks(classes) for name, classes in resolutions.items()})
 
     def tired_classes(self) -> NDArray[np.int64]:
         """Codes that tire the same send days are one class; the effects of class c are tiring()[c]."""
@@ -54,50 +48,26 @@ class EarlierLists:
         """By class of `tired_classes` and send day: whether such a contact tires one there."""
         return self._tired()[0]
 
+    def lists(self, customers: ir.Table) -> CodeLists:
+        """The lists of codes behind the column `earlier` of the customers."""
+        return read_code_lists(customers, "earlier", self.rows)
+
     def tiring_contacts(self, customers: ir.Table) -> pd.DataFrame:
         """tired, send_day and before: how many contacts tire those whose list `tired` tells, if any do."""
         effects, classes = self._tired()
-        found = read_codes(customers, "tired", self._of_some(customers, "tired", classes))
-        told, place = np.unique(found.tired.to_numpy(dtype=np.int64), return_inverse=True)
-        tires = effects[found.code.to_numpy(dtype=np.int64)].T
-        before = np.array([np.bincount(place[own], minlength=len(told)) for own in tires])
-        where, day = np.nonzero(before.reshape(len(tires), len(told)).T)
-        return pd.DataFrame({"tired": told[where], "send_day": day, "before": before[day, where]})
-
-    def lists(self, customers: ir.Table, column: str, classes: NDArray[np.int64] | None = None) -> Lists:
-        """The lists (of classes, or else of codes) behind the sums in a column of the customers."""
-        return read_lists(customers, column, self._of_some(customers, column, classes))
-
-    def _of_some(self, customers: ir.Table, column: str, classes: NDArray[np.int64] | None) -> ir.Table:
-        """The codes (or classes) of one customer for each value of the column."""
-        one = customers.group_by(column).agg(customer_id=customers.customer_id.min())
-        return self._coded(self.rows.semi_join(one, "customer_id"), classes)
+        book = pd.DataFrame({"code": np.arange(len(classes)), "own": classes})
+        rows = self.rows.join(table_of(book, {"code": "int64", "own": "int64"}), "code")
+        lists = read_code_lists(customers, "tired", rows.select("customer_id", code="own"))
+        nothing = np.zeros((1, effects.shape[1]), dtype=np.int64)
+        running = np.concatenate([nothing, np.cumsum(effects[lists.codes], axis=0)])
+        before = running[lists.begin[1:]] - running[lists.begin[:-1]]
+        where, day = np.nonzero(before)
+        return pd.DataFrame({"tired": lists.sums[where], "send_day": day, "before": before[where, day]})
 
     def _tired(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         tired = self.effects.by_code.tired
         distinct, number = np.unique(tired, axis=0, return_inverse=True)
         return distinct, number.reshape(-1).astype(np.int64)
-
-    def marks(self, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """By code: the mark of its class; 0 for codes without (-1)."""
-        return np.append(marks(int(classes.max(initial=-1)) + 1), 0)[classes]
-
-    def coded(self) -> ir.Table:
-        """customer_id and code, a row for each contact that something feels."""
-        return self._coded(self.rows, None)
-
-    def _summed(self, by_code: dict[str, NDArray[np.int64]]) -> ir.Table:
-        return summed(self._coded(self.rows, None), by_code)
-
-    def _coded(self, rows: ir.Table, classes: NDArray[np.int64] | None) -> ir.Table:
-        """customer_id and code (or class), a row for each contact that something feels."""
-        once = _once(rows)
-        code = self.effects.code
-        felt = np.flatnonzero(code >= 0)
-        told = code[felt] if classes is None else classes[code[felt]]
-        felt, told = felt[told >= 0], told[told >= 0]
-        book = table_of(pd.DataFrame({"told": felt, "code": told}), {"told": "int64", "code": "int64"})
-        return once.join(book, "told").select("customer_id", "code")
 
 
 def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: ContactRules) -> EarlierLists:
@@ -114,12 +84,19 @@ def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: Conta
     kinds = {**dict(rows.select(columns).schema()), "place": "int64", "told": "int64"}
     book = table_of(seen.assign(place=place, told=range(len(seen))), kinds)
     told = rows.join(book, columns).select("customer_id", "place", "told")
-    return EarlierLists(told, EarlierEffects(contacts, timetable, rules))
+    effects = EarlierEffects(contacts, timetable, rules)
+    return EarlierLists(tables.engine.keep("earlier contacts", _coded(told, effects.code)), effects)
 
 
-def _once(rows: ir.Table) -> ir.Table:
-    """One row for each contact: of several types told of it the first in alphabetical order counts."""
-    return rows.group_by("customer_id", "place").agg(told=rows.told.min())
+def _coded(rows: ir.Table, code: NDArray[np.int64]) -> ir.Table:
+    """customer_id and code, a row for each contact that something feels.
+
+    Of several types told of a contact the first in alphabetical order counts.
+    """
+    once = rows.group_by("customer_id", "place").agg(told=rows.told.min())
+    felt = np.flatnonzero(code >= 0)
+    book = table_of(pd.DataFrame({"told": felt, "code": code[felt]}), {"told": "int64", "code": "int64"})
+    return once.join(book, "told").select("customer_id", "code")
 
 
 def _planned_type(plan: Plan, campaign: str) -> str | None:

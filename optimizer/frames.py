@@ -24,4 +24,5 @@ def arrow_of(frame: pd.DataFrame, schema: ibis.Schema | dict[str, object]) -> pa
     wanted = ibis.schema(schema).to_pyarrow()
     if frame.empty:
         return pa.RecordBatch.from_pylist([], schema=wanted)
-    return pa.RecordBatch.from_pandas(frame[wanted.names], schema=wanted, preserve_index=False)
+    rows = pa.Table.from_pandas(frame[wanted.names], schema=wanted, preserve_index=False)
+    return rows.combine_chunks().to_batches()[0]  # texts may come in several chunks

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from optimizer.customer_lists import CodeLists
 from optimizer.rules import ContactRules, FrequencyCap
 from optimizer.timetable import Timetable
 
@@ -139,7 +140,7 @@ class Effects:
 
     def leeway(
         self,
-        lists: Sequence[Sequence[int]],
+        lists: CodeLists,
         shared: Sequence[FrequencyCap],
         own: NDArray[np.int64] | None = None,
     ) -> Leeway:
@@ -147,12 +148,8 @@ class Effects:
 
         `own` holds for each list the customer's own limit, -1 where there is none.
         """
-        sizes = np.array([len(codes) for codes in lists])
-        flat = np.fromiter(
-            (code for codes in lists for code in codes), dtype=np.int64, count=int(sizes.sum())
-        )
         has = sparse.csr_array(
-            (np.ones(len(flat), dtype=np.int16), flat, np.concatenate([[0], np.cumsum(sizes)])),
+            (np.ones(len(lists.codes), dtype=np.int16), lists.codes, lists.begin),
             shape=(len(lists), len(self)),
         )
         days, options = len(self.timetable.days), self.timetable.options

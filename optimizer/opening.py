@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optimizer.even_draw import even_draw
 from optimizer.generation import Generation
 from optimizer.linear_plan import Effort, LinearPlan, Shortage
-from optimizer.row_sharing import even_draw
 from optimizer.streams import Pricing
 
 MOST_ROWS = 200

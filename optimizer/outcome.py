@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.cells import segment_order
 from optimizer.contact_figures import ContactFigures
+from optimizer.fine_cells import segment_order
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
 from optimizer.prices import price_ranges
@@ -45,7 +45,8 @@ def streams_table(
     """
     whole, pricing = solution.whole, solution.pricing
     cells, book = pricing.cells, pricing.book.streams
-    used = pd.DataFrame({"g": cells.segment[whole.cell], "s": whole.stream, "customers": whole.customers})
+    g = solution.cells.segment[whole.cell]
+    used = pd.DataFrame({"g": g, "s": whole.stream, "customers": whole.customers})
     value = (contacts.expected_value * contacts.contacts).groupby(contacts.stream).sum()
     options = timetable.options
     rows = [
@@ -91,12 +92,10 @@ def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
 
     The price holds for bounds from price_from to price_to (see prices.py).
     """
-    whole = solution.whole
     in_use = used_campaigns(solution)
-    planned = solution.pricing.use(whole.cell, whole.stream).T @ whole.customers
     ranges = price_ranges(solution.pricing, solution.linear).round(6) + 0.0
     rows = []
-    for limit, own, price, ends in zip(limits, planned, solution.linear.prices, ranges, strict=True):
+    for limit, own, price, ends in zip(limits, solution.use, solution.linear.prices, ranges, strict=True):
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in in_use)
         used = round(float(own) + setup + limit.committed, 6)
         idle = limit.if_used is not None and limit.if_used not in in_use
@@ -142,12 +141,11 @@ def summary_figures(
     value = contacts_worth - sum(missed.values())
     value = round(value - setup if solution.pricing.objective.pays_setup else value, 6)
     # What is paid for contacts that stay is told apart, so it is no part of the bound either.
-    whole, pricing = solution.whole, solution.pricing
-    stays = pricing.objective.stay * float(pricing.kept(whole.cell, whole.stream) @ whole.customers)
-    bound = whole.bound - stays
+    stays = solution.pricing.objective.stay * solution.stays
+    bound = solution.whole.bound - stays
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
-    linear, cells = solution.linear, solution.pricing.cells
+    linear, fine = solution.linear, solution.cells.fine
     reached = solution.whole.customers[solution.whole.stream > 0].sum()
     return {
         "status": "optimal" if gap <= OPTIMAL_GAP else "feasible",
@@ -163,9 +161,9 @@ def summary_figures(
         "contacts": int(allocation.contacts.sum()),
         "customers": customers,
         "reached": int(reached),
-        "held_out": int(cells.groups.customers[cells.groups.twin >= 0].sum()),
-        "cells": len(linear.block),
-        "put_together": cells.generous is not None,
+        "held_out": int(fine.customers[fine.held_out].sum()),
+        "cells": len(fine) if solution.cells.drawn else len(linear.block),
+        "chosen_from_menu": solution.cells.drawn,
         "cells_sharing_a_row": solution.cells_sharing,
         "streams": len({label for label in schedule.labels.values() if label}),
         "streams_generated": len(solution.pricing.book) - 1,
@@ -188,9 +186,8 @@ def setup_costs(solution: Solution) -> float:
 
 def penalties(solution: Solution) -> dict[str, float]:
     """What missing each soft limit costs, by its path; those that hold are left out."""
-    pricing, whole = solution.pricing, solution.whole
-    use = pricing.use(whole.cell, whole.stream).T @ whole.customers
-    missed = pricing.rows.missed(use, whole.used)
+    pricing = solution.pricing
+    missed = pricing.rows.missed(solution.use, solution.whole.used)
     return {
         limit.path: round(float(amount) * limit.soft, 6)
         for limit, amount in zip(pricing.limits, missed, strict=True)

@@ -18,7 +18,7 @@ from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.faults import BadInput, Fault
 from optimizer.linear_plan import Shortage
-from optimizer.many_customers import solve_from_menu
+from optimizer.menu_solution import generous_version, solve_from_menu, with_bound
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
@@ -37,8 +37,8 @@ PACKAGES = ("contactplan", "pulp", "highspy", "duckdb", "ibis-framework", "sciki
 _TOO_COARSE = Fault(
     "merge_above",
     "",
-    "like customers were put together, and as they are the limits cannot all hold",
-    "Raise merge_above (the most cells that customers are told apart in), or ease the minimums.",
+    "customers choose from the menu of a part of them, and with it the limits cannot all hold",
+    "Raise merge_above (the most cells that are planned one by one), or ease the minimums.",
 )
 
 
@@ -109,8 +109,8 @@ def run(
     rates = response_rates(plan, tables, segments)
     clock.start("cells")
     problem = make_problem(plan, tables, segments, rates)
-    clock.start("program", f"{int((problem.cells.customers > 0).sum()):,} cells")
-    solution = _solved(plan, tables, problem, clock)
+    clock.start("program", f"{len(problem.everyone.fine):,} cells")
+    solution = _solved(plan, problem, clock)
     clock.start("calendar")
     schedule = _schedule(plan, tables, problem, solution)
     clock.start("audit")
@@ -136,16 +136,25 @@ def run(
     return result
 
 
-def _solved(plan: Plan, tables: Tables, problem: Problem, clock: _Clock) -> Solution:
+def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
+    if not problem.everyone.drawn:
+        return _solved_exactly(plan, problem, clock)
+    try:
+        solution = solve_from_menu(problem, plan.max_cells, clock.detail)
+    except (Shortage, OnlyWholeNumbers):
+        # What cannot hold for customers who may have more than they really may cannot hold for these.
+        clock.start("conflict")
+        _solved_exactly(plan, problem.over(generous_version(plan, problem)), clock)
+        raise BadInput([_TOO_COARSE]) from None
+    clock.start("bound", "for all customers and all streams")
+    return with_bound(plan, problem, solution)
+
+
+def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
     pricing = problem.pricing()
     try:
-        if problem.many is not None:
-            return solve_from_menu(plan, tables.engine, problem, clock.detail)
-        return solve(pricing, plan.max_cells, clock.detail)
+        return solve(pricing, problem.everyone, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers) as failure:
-        if problem.cells.generous is not None:
-            _solved(plan, tables, problem.over(problem.cells.generous), clock)
-            raise BadInput([_TOO_COARSE]) from None
         finder = ConflictFinder(problem, pricing.book, plan.max_cells, clock.detail)
         if isinstance(failure, Shortage):
             raise CannotHold(plan, finder.of_shortage(failure)) from None
@@ -159,11 +168,12 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) 
         problem.timetable,
         problem.rules,
         solution.pricing,
+        solution.cells,
         problem.figures,
         problem.keys.earlier,
         integer_ids=tables.integer_ids,
     )
-    return scheduler.schedule(solution.whole, solution.pricing.cells.members, solution.linear.prices)
+    return scheduler.schedule(solution, solution.cells.members(tables.engine))
 
 
 def _result(

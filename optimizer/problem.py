@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
+import numpy as np
 import pandas as pd
 
 from models.response import Rates, contact_counts, estimate, from_table
-from optimizer.cells import Cells, ManyCustomers, make_cells
+from optimizer.cells import AllCells, Cells, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of
 from optimizer.customer_keys import CustomerKeys, customer_keys
@@ -28,22 +29,22 @@ from optimizer.timetable import Timetable
 
 @dataclass(frozen=True)
 class Problem:
-    """What the program is made of."""
+    """What the program is made of; `everyone` holds all customers, of whom `cells` may be a part."""
 
     timetable: Timetable
     rules: ContactRules
     keys: CustomerKeys
+    everyone: AllCells
     cells: Cells
     limits: tuple[Limit, ...]
     switches: tuple[Switch, ...]
     figures: ContactFigures
     objective: Objective
     graph: StreamGraph
-    many: ManyCustomers | None = None
 
     def over(self, cells: Cells) -> Problem:
         """The same for other cells of the same segments."""
-        return replace(self, cells=cells, many=None)
+        return replace(self, cells=cells)
 
     def pricing(self, book: StreamBook | None = None) -> Pricing:
         """The search for streams of this problem; `book` holds streams to begin with."""
@@ -65,7 +66,8 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     rules = contact_rules(plan, tables, timetable)
     keys = customer_keys(plan, tables, segments.table, timetable, rules)
     graph = build_graph(timetable, rules, keys.earlier.effects.ahead)
-    cells, many = make_cells(plan, tables.engine, keys, timetable, graph.shared_caps)
+    everyone = make_cells(plan, tables.engine, keys, timetable, graph.shared_caps)
+    cells = everyone.cells
     committed = committed_contacts(plan, tables)
     figures = contact_figures(plan, timetable, cells.segments, rates.frame)
     switches = make_switches(plan, timetable, committed)
@@ -79,7 +81,7 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
         [switch.campaign for switch in switches],
     )
     objective = objective_of(plan, figures)
-    return Problem(timetable, rules, keys, cells, limits, switches, figures, objective, graph, many)
+    return Problem(timetable, rules, keys, everyone, cells, limits, switches, figures, objective, graph)
 
 
 def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
@@ -109,18 +111,30 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
 
 def out_of_reach(problem: Problem) -> list[str]:
     """A sentence for each reach that more customers would have to be contacted for than may be."""
-    cells, told = problem.cells.generous or problem.cells, []
-    may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
+    told = []
     for limit in problem.limits:
         if limit.customers:
-            counts = (may & (limit.use > 0)).any(axis=(1, 2)) & limit.segments[cells.segment]
-            most = int(cells.customers[counts].sum())
+            most = _within_reach(problem, limit)
             if limit.bound > most:
                 told.append(
                     f"{limit.path}: asks for {ceil(limit.bound):,} customers; permissions, restrictions, "
                     f"audiences, hold-out and earlier contacts allow {most:,}."
                 )
     return told
+
+
+def _within_reach(problem: Problem, limit: Limit) -> int:
+    """The most customers that a reach may count; earlier contacts are left out where cells are a part."""
+    cells, everyone = problem.cells, problem.everyone
+    if not everyone.drawn:
+        may = cells.allowed[cells.pattern] & cells.leeway.open[cells.profile]
+        counts = (may & (limit.use > 0)).any(axis=(1, 2)) & limit.segments[cells.segment]
+        return int(cells.customers[counts].sum())
+    fine = everyone.fine
+    used, place = np.unique(fine.kinds.pattern, return_inverse=True)
+    open_to = np.asarray((fine.patterns.allowed(used) & (limit.use > 0)).any(axis=(1, 2)))
+    counts = open_to[place.reshape(-1)] & limit.segments[fine.segment_of_kind]
+    return int(fine.kinds.table.customers.to_numpy()[counts].sum())
 
 
 def why_empty(problem: Problem) -> str:

@@ -1,4 +1,4 @@
-"""Cells that share rows of the program, and an even draw of the customers to begin with."""
+"""Cells that share rows of the program."""
 
 from __future__ import annotations
 
@@ -6,14 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.streams import Pricing
-
-
-def even_draw(customers: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cells drawn at even steps through the customers, and the customers that each stands for."""
-    total = customers.sum()
-    marks = (np.arange(count) + 0.5) * total / count
-    drawn, hits = np.unique(np.searchsorted(np.cumsum(customers), marks), return_counts=True)
-    return drawn, hits * total / count
 
 
 def share_rows(pricing: Pricing, live: NDArray[np.int64], max_cells: int) -> NDArray[np.int64]:

@@ -10,17 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.portable import md5
+from optimizer.cells import AllCells
 from optimizer.coded_rows import CODE, CodedRows
 from optimizer.contact_figures import ContactFigures
-from optimizer.drawing import drawn_by_rank, drawn_by_share, withheld
+from optimizer.drawing import drawn_by_rank, drawn_by_share
 from optimizer.earlier_lists import EarlierLists
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
+from optimizer.solution import Solution
 from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
-from optimizer.whole_numbers import WholePlan
 
 _COMMON = {
     "contact_on": "date", "channel": "string", "campaign": "string", "segment": "string", "stream": "string",
@@ -84,27 +85,25 @@ class Scheduler:
         timetable: Timetable,
         rules: ContactRules,
         pricing: Pricing,
+        cells: AllCells,
         figures: ContactFigures,
         earlier: EarlierLists,
         *,
         integer_ids: bool,
     ) -> None:
         self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
-        self._pricing, self._cells, self._figures = pricing, pricing.cells, figures
+        self._pricing, self._segment, self._figures = pricing, cells.segment, figures
+        self._segments = cells.fine.segments
         self._earlier, self._integer_ids = earlier, integer_ids
-        self._whole_segments = all(label.lstrip("-").isdigit() for label in pricing.cells.segments)
+        self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
 
-    def schedule(self, whole: WholePlan, customers: ir.Table, prices: NDArray[np.float64]) -> Schedule:
-        """The calendar and its kin.
-
-        `customers` is Cells.members; `prices` choose the stream of held-out customers whose cell has no
-        one else.
-        """
+    def schedule(self, solution: Solution, customers: ir.Table) -> Schedule:
+        """The calendar and its kin; `customers` is AllCells.members of the solution's cells."""
+        whole, held_back = solution.whole, solution.control
         order = np.lexsort((whole.stream, whole.cell))
         shares = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers}).iloc[
             order
         ]
-        held_back = withheld(self._pricing, whole, prices)
         menu = self._menu(shares, held_back)
         planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
         planned = self._engine.keep("customers and streams", planned)
@@ -119,7 +118,7 @@ class Scheduler:
 
     def _entered(self, shares: pd.DataFrame, menu: pd.DataFrame) -> pd.DataFrame:
         """The shares (cell, stream, count) with the menu's entries in the place of streams."""
-        g = self._cells.segment[shares.cell.to_numpy(dtype=np.int64)]
+        g = self._segment[shares.cell.to_numpy(dtype=np.int64)]
         return shares.assign(g=g).merge(menu[["g", "stream", "entry"]], on=["g", "stream"], how="left")
 
     def _menu(self, shares: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
@@ -128,14 +127,14 @@ class Scheduler:
         Labels are such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none.
         """
         both = pd.concat([shares, held_back.assign(count=0)])
-        both["g"] = self._cells.segment[both.cell.to_numpy(dtype=np.int64)]
+        both["g"] = self._segment[both.cell.to_numpy(dtype=np.int64)]
         totals: pd.DataFrame = both.groupby(["g", "stream"], as_index=False)[["count"]].sum()
         totals["contacts"] = [self._pricing.book.streams[s] for s in totals.stream]
         totals = totals.sort_values(
             ["g", "count", "contacts"], ascending=[True, False, True], ignore_index=True
         )
         rank = (totals.stream > 0).groupby(totals.g).cumsum()
-        names = [self._cells.segments[g] for g in totals.g]
+        names = [self._segments[g] for g in totals.g]
         told = [int(name) for name in names] if self._whole_segments else names
         labels = [
             f"{name}-{n:02d}" if s else "" for name, s, n in zip(names, totals.stream, rank, strict=True)

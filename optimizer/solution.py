@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from optimizer.branching import decide
+from optimizer.cells import AllCells
 from optimizer.contact_figures import Objective
+from optimizer.control_group import withheld
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
-from optimizer.proof import generous_bound
 from optimizer.streams import Pricing
 from optimizer.ties import EQUAL, cheapest_of_equals
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
@@ -27,7 +30,9 @@ class Solution:
     """The whole plan, the linear program with its campaigns fixed, and the pricing that found both.
 
     `linear_bound` is that of the linear program with no campaign fixed; `nodes` counts the linear
-    programs it took to decide which campaigns to use.
+    programs it took to decide which campaigns to use. `cells` are those of the whole plan, `use` is what
+    it uses of every limit, `control` what held-out customers would have had (see `withheld`), `stays` the
+    number of provisional contacts of an earlier run that stay.
     """
 
     linear: LinearPlan
@@ -35,6 +40,10 @@ class Solution:
     pricing: Pricing
     linear_bound: float
     nodes: int
+    cells: AllCells
+    use: NDArray[np.float64]
+    control: pd.DataFrame
+    stays: int
 
     @property
     def cells_sharing(self) -> int:
@@ -43,27 +52,26 @@ class Solution:
         return int(sizes[sizes > 1].sum())
 
 
-def solve(
-    pricing: Pricing, max_cells: int, progress: Callable[[str], None], tolerance: float | None = None
-) -> Solution:
-    """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can.
-
-    Where customers were put together the bound is that of the most that they may have.
-    """
-    near = tolerance_of(pricing) if tolerance is None else tolerance
-    generation = generation_of(pricing, max_cells, near, progress)
+def solve(pricing: Pricing, everyone: AllCells, max_cells: int, progress: Callable[[str], None]) -> Solution:
+    """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
+    generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
     decided = decide(pricing, generation)
     progress("the cheapest of equals")
     whole = decided.whole
     if not pricing.objective.pays_setup:
         whole = _cheapest_at_value(pricing, whole, max_cells)
     whole = cheapest_of_equals(pricing, decided.linear, whole)
-    root_bound = decided.root_bound
-    if pricing.cells.generous is not None:
-        progress("the bound for all customers apart")
-        bound = generous_bound(pricing, decided.linear, whole)
-        whole, root_bound = replace(whole, bound=bound), bound
-    return Solution(decided.linear, whole, pricing, root_bound, decided.nodes)
+    return Solution(
+        decided.linear,
+        whole,
+        pricing,
+        decided.root_bound,
+        decided.nodes,
+        everyone,
+        pricing.total_use(whole.cell, whole.stream, whole.customers),
+        withheld(pricing, whole, decided.linear.prices),
+        int(pricing.kept(whole.cell, whole.stream) @ whole.customers),
+    )
 
 
 def tolerance_of(pricing: Pricing) -> float:

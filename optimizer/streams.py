@@ -55,7 +55,7 @@ class Pricing:
         self.days, self.options = timetable.sendable.shape
         self._reach = [r for r, limit in enumerate(self.limits) if limit.customers]
         self._additive = [r for r, limit in enumerate(self.limits) if not limit.customers]
-        self._tiring = [r for r, limit in enumerate(self.limits) if limit.tiring is not None]
+        self.tiring = [r for r, limit in enumerate(self.limits) if limit.tiring is not None]
         self._use = np.array([self.limits[r].use for r in self._additive]).reshape(
             len(self._additive), self.days, self.options
         )
@@ -131,7 +131,7 @@ class Pricing:
         gain = np.zeros_like(goal.gain)
         if not shortage:
             gain, charge = gain + goal.gain, charge + goal.charge[:, None, :]
-        for r in self._tiring:
+        for r in self.tiring:
             gain = gain - priced[r][:, None] * self.limits[r].tiring
         bonus = -priced[self._reach].T
         if goal.reached:
@@ -218,11 +218,43 @@ class Pricing:
         by_stream = np.array([self._stream_use(self.book.streams[number]) for number in numbers])
         by_stream = by_stream.reshape(len(numbers), len(self.limits))
         use = by_stream[place.reshape(-1)] * self._counts.T[self.cells.segment[cells]]
-        for r in self._tiring:
+        for r in self.tiring:
             price = np.zeros(len(self.limits))
             price[r] = -1.0
             use[:, r] = self.value(cells, streams, self.worth(price, shortage=True))
         return sparse.csr_array(use)
+
+    def total_use(
+        self, cells: NDArray[np.int64], streams: NDArray[np.int64], customers: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """What so many customers of the cells use of every limit with these streams, all together."""
+        total = np.zeros(len(self.limits))
+        segment = self.cells.segment[cells]
+        for g in np.unique(segment).tolist():
+            own = segment == g
+            used, place = np.unique(streams[own], return_inverse=True)
+            count = np.bincount(place.reshape(-1), weights=customers[own])
+            total += count @ self.stream_uses(g, used)
+        for r in self.tiring:
+            price = np.zeros(len(self.limits))
+            price[r] = -1.0
+            total[r] = self.value(cells, streams, self.worth(price, shortage=True)) @ customers
+        return total
+
+    def stream_uses(self, segment: int, streams: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What a customer of a segment uses of every limit with each stream, but for what fatigue touches."""
+        use = np.array([self._stream_use(self.book.streams[number]) for number in streams.tolist()])
+        return np.asarray(use.reshape(len(streams), len(self.limits)) * self._counts[:, segment])
+
+    def bonus(self, worth: Worth, segment: int, stream: Stream) -> float:
+        """What a stream earns once for the customers it reaches."""
+        options = [i for _, i in stream]
+        earned = self._ground.reach_names[:, options].any(axis=1)
+        return float(worth.bonus[segment][earned].sum())
+
+    def power(self, most: int) -> NDArray[np.float64]:
+        """The fatigue factors of up to `most` contacts before."""
+        return np.asarray(self._rules.fatigue_keep ** np.arange(most + 1))
 
     def contacts(self, streams: NDArray[np.int64]) -> NDArray[np.float64]:
         """The contacts of each switch (second axis) in the streams."""

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from optimizer.cells import Cells
 from optimizer.contact_figures import Objective
+from optimizer.customer_lists import CodeLists
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects
 from optimizer.own_limits import UNLIMITED, longest_stream
 from optimizer.rules import ContactRules, FrequencyCap, NeverTogether, OnlyAfter
@@ -134,7 +135,7 @@ def found(timetable: Timetable, rules: ContactRules, customers: Sequence[Custome
     graph = build_graph(timetable, rules, effects.ahead)
     own = [UNLIMITED if one.limit is None else one.limit for one in customers]
     lists = [tuple(sorted(code[code >= 0].tolist())) for code in codes]
-    leeway = effects.leeway(lists, graph.shared_caps, np.array(own))
+    leeway = effects.leeway(CodeLists.of(lists), graph.shared_caps, np.array(own))
     count = len(customers)
     alike, number = np.zeros(count, dtype=np.int64), np.arange(count)
     cells = Cells(

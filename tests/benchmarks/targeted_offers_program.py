@@ -19,6 +19,7 @@ from scipy import optimize, sparse
 
 from optimizer.cells import Cells
 from optimizer.contact_figures import Objective
+from optimizer.customer_lists import CodeLists
 from optimizer.earlier_contacts import EarlierEffects
 from optimizer.limits import Limit
 from optimizer.rules import ContactRules
@@ -80,7 +81,9 @@ def offers_pricing(offers: Offers) -> Pricing:
     rules = ContactRules((), (), (), 1.0, 0).with_own_limits(min(n, int(offers.most.max()) + 1), n)
     graph = build_graph(timetable, rules)
     own, profile = np.unique(offers.most, return_inverse=True)
-    leeway = EarlierEffects([], timetable, rules).leeway([()] * len(own), graph.shared_caps, own)
+    leeway = EarlierEffects([], timetable, rules).leeway(
+        CodeLists.of([()] * len(own)), graph.shared_caps, own
+    )
     cells = Cells(
         tuple(str(i) for i in range(m)),
         np.ones(m, dtype=np.int64),

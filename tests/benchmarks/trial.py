@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from optimizer.cells import Cells
 from optimizer.committed import COLUMNS
 from optimizer.contact_figures import ContactFigures, objective_of
+from optimizer.customer_lists import CodeLists
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, Leeway
 from optimizer.limits import Limit, make_limits
 from optimizer.plan_file import Plan, load_plan
@@ -247,7 +248,7 @@ def earlier_contacts(
     )
     ends = np.cumsum([0, *(len(one) for one in HISTORIES)])
     codes = [effects.code[ends[h] : ends[h + 1]] for h in range(histories)]
-    return effects.leeway([tuple(sorted(code[code >= 0].tolist())) for code in codes], shared)
+    return effects.leeway(CodeLists.of(sorted(code[code >= 0].tolist()) for code in codes), shared)
 
 
 def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:

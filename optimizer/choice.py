@@ -1,0 +1,214 @@
+"""All customers choosing from a menu: every fine cell's best stream at the limits' prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer import stream_choice
+from optimizer.cells import provisional_plans
+from optimizer.customer_keys import CustomerKeys
+from optimizer.fine_cells import FineCells
+from optimizer.menu import Menu
+from optimizer.menu_fit import MenuFit
+from optimizer.prices import fixed_tolls
+from optimizer.stream_choice import EMPTY, Choosers, MenuWorth
+from optimizer.timetable import Timetable
+
+BLOCKS = 400
+"""How many blocks of cells have rows of their own in the program."""
+
+NEVER = 1e300
+"""The fee of a place on the menu that holds no stream."""
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`which[n]` is the place of cell n's stream on its segment's menu (EMPTY: none).
+
+    By block: `worth` at the prices that were asked, `value` without any, and `use` of every limit.
+    """
+
+    which: Places
+    worth: Floats
+    value: Floats
+    use: Floats
+
+
+class MenuChoice:
+    """Fine cells and a menu; `blocks[b]` to `blocks[b + 1]` are the cells of block b, all of one segment."""
+
+    def __init__(
+        self, fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
+    ) -> None:
+        self.fine, self.menu, self.pricing = fine, menu, menu.pricing
+        self.blocks = _blocks(fine)
+        self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
+        self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable), fit.free
+        self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
+        self._stream_use, self._tiring = self._uses(), self._tires()
+
+    @property
+    def menu_size(self) -> int:
+        """The most streams that a segment's menu holds."""
+        return self._shape[1]
+
+    @property
+    def sizes(self) -> Floats:
+        """The customers of each block."""
+        return np.add.reduceat(self.fine.customers, self.blocks[:-1]).astype(np.float64)
+
+    def worth(self, prices: Floats, used: Floats) -> MenuWorth:
+        """What the menu is worth at the prices, campaigns that are not `used` being closed."""
+        pricing, chosen = self.pricing, self._choosers
+        worth = pricing.worth(prices, fixed_tolls(used, len(pricing.cells)))
+        gain = worth.gain[chosen.segment_of_contact, chosen.option]
+        fee = np.full(self._shape, NEVER)
+        for g, own in enumerate(self.menu.streams):
+            for s, number in enumerate(own.tolist()):
+                contacts = pricing.book.streams[number]
+                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] for t, i in contacts)
+                fee[g, s] -= pricing.bonus(worth, g, contacts)
+        return self._measure(gain, fee, float(worth.stay))
+
+    def choose(self, worth: MenuWorth, plain: MenuWorth, former: Choice | None = None) -> Choice:
+        """Every cell's best stream at the prices of `worth`; `plain` is the worth without any price."""
+        nothing = np.full(len(self.fine), EMPTY, dtype=np.int16)
+        which = nothing if former is None else former.which.copy()
+        total, count = np.zeros(len(self.segment)), np.zeros((len(self.segment), self._shape[1]))
+        stream_choice.choose(self._choosers, worth, self.blocks, which, total, count)
+        use = np.einsum("bs,bsr->br", count, self._stream_use[self.segment, :-1])
+        for r, tiring in self._tiring:
+            use[:, r] += self._total(tiring, which)
+        return Choice(which, total, self._total(plain, which), use)
+
+    def value_of(self, cells: NDArray[np.int64], which: Places, worth: MenuWorth) -> Floats:
+        """What streams are worth to cells, pair by pair."""
+        value = np.empty(len(cells))
+        stream_choice.worth_of_pairs(self._choosers, worth, cells, which, value)
+        return value
+
+    def use_of(self, cells: NDArray[np.int64], which: Places) -> Floats:
+        """What one customer of a cell uses of every limit with a stream, pair by pair."""
+        use = self._stream_use[self.fine.segment_of_kind[self.fine.kind[cells]], which]
+        for r, tiring in self._tiring:
+            use[:, r] += self.value_of(cells, which, tiring)
+        return use
+
+    def totals(
+        self, cells: NDArray[np.int64], which: Places, customers: NDArray[np.int64], worth: MenuWorth
+    ) -> tuple[Floats, float]:
+        """What so many customers of the cells use of every limit with these streams, and their worth."""
+        segment = self.fine.segment_of_kind[self.fine.kind[cells]]
+        count = np.zeros(self._stream_use.shape[:2])
+        np.add.at(count, (segment, which), customers)
+        use = np.einsum("gs,gsr->r", count, self._stream_use)
+        for r, tiring in self._tiring:
+            use[r] += self.value_of(cells, which, tiring) @ customers
+        return use, float(self.value_of(cells, which, worth) @ customers)
+
+    def staying(self, cells: NDArray[np.int64], which: Places, customers: NDArray[np.int64]) -> int:
+        """How many contacts stay as an earlier run had planned them, of so many customers of the cells."""
+        nothing = np.zeros(self._shape)
+        staying = MenuWorth(np.zeros(len(self._choosers.option)), nothing, nothing, 1.0)
+        return round(float(self.value_of(cells, which, staying) @ customers))
+
+    def best_few(self, cells: NDArray[np.int64], worth: MenuWorth, most: int) -> Places:
+        """The places of the cells' best streams at the prices, EMPTY beyond those that fit."""
+        few = np.empty((len(cells), most), dtype=np.int16)
+        stream_choice.best_few(self._choosers, worth, cells, few)
+        return few
+
+    def best_if_not_held_out(self, cells: NDArray[np.int64], worth: MenuWorth) -> Places:
+        """The best stream that customers of the cells might have, were they not held out."""
+        few = np.empty((len(cells), 1), dtype=np.int16)
+        stream_choice.best_few(self._choosers._replace(by_kind=self._free), worth, cells, few)
+        return np.where(self.value_of(cells, few[:, 0], worth) > 0, few[:, 0], EMPTY).astype(np.int16)
+
+    def numbers(self, cells: NDArray[np.int64], which: Places) -> NDArray[np.int64]:
+        """The streams' numbers in the book, 0 for the empty one."""
+        book = np.array([np.pad(own, (0, self._shape[1] - len(own) + 1)) for own in self.menu.streams])
+        return book[self.fine.segment_of_kind[self.fine.kind[cells]], which].astype(np.int64)
+
+    def _uses(self) -> Floats:
+        """By segment and stream the use of every limit, fatigue apart; the last stream is the empty one."""
+        use = np.zeros((self._shape[0], self._shape[1] + 1, len(self.pricing.limits)))
+        for g, own in enumerate(self.menu.streams):
+            use[g, : len(own)] = self.pricing.stream_uses(g, own)
+        return use
+
+    def _tires(self) -> list[tuple[int, MenuWorth]]:
+        """The limits whose use fatigue touches, and what of their use it touches as a worth."""
+        found = []
+        for r in self.pricing.tiring:
+            limit = self.pricing.limits[r]
+            gain = np.asarray(limit.tiring) * limit.segments[:, None]
+            gain = gain[self._choosers.segment_of_contact, self._choosers.option]
+            found.append((r, self._measure(gain, np.zeros(self._shape), 0.0)))
+        return found
+
+    def _measure(self, gain: Floats, fee: Floats, stay: float) -> MenuWorth:
+        chosen = self._choosers
+        untired = np.maximum(gain * chosen.power[chosen.tired_by_own], 0.0) + stay
+        running = np.concatenate([[0.0], np.cumsum(untired)])
+        most = running[chosen.first[:, 1:]] - running[chosen.first[:, :-1]] - fee
+        # Rounding must not leave out the best stream.
+        return MenuWorth(np.ascontiguousarray(gain), fee, most + 1e-9 * np.abs(most), stay)
+
+    def _total(self, worth: MenuWorth, which: Places) -> Floats:
+        total = np.zeros(len(self.segment))
+        stream_choice.worth_of_chosen(self._choosers, worth, self.blocks, which, total)
+        return total
+
+
+def _blocks(fine: FineCells) -> NDArray[np.int64]:
+    """Where the blocks begin, and the end: runs of about as many customers, none over two segments."""
+    segment = fine.segment_of_kind[fine.kind]
+    before = np.cumsum(fine.customers) - fine.customers
+    run = before * BLOCKS // max(1, int(fine.customers.sum()))
+    begins = np.flatnonzero(np.diff(run, prepend=-1) | np.diff(segment, prepend=-1))
+    return np.append(begins, len(fine)).astype(np.int64)
+
+
+def _choosers(
+    fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
+) -> Choosers:
+    effects, rooms = keys.earlier.effects.by_code, fit.rooms
+    first, contacts = _contacts(menu)
+    days, reach = timetable.day_of, effects.rules.fatigue_days if effects.rules.fatigue_keep < 1 else 0
+    tired_by_own = [
+        sum(1 <= days[t] - days[u] <= reach for u, _ in stream) for stream in contacts for t, _ in stream
+    ]
+    flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
+    longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
+    told = fine.kinds.table.provisional.to_numpy(dtype=np.int64)
+    kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
+    shape = (len(menu.streams), menu.words)
+    arrays = (
+        fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
+        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape), effects.tired,
+        np.array([room.filled for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.lists)),
+        np.array([room.own for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.kinds)),
+        np.array([room.owns for room in rooms], dtype=np.int64),
+        np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],
+        np.concatenate([np.zeros((0, *shape), dtype=np.int64), *(room.words for room in rooms)]),
+        first, np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0]), flat[:, 0], flat[:, 1],
+        np.array(tired_by_own, dtype=np.int64), menu.pricing.power(longest),
+    )  # fmt: skip
+    return Choosers._make(np.ascontiguousarray(array) for array in arrays)
+
+
+def _contacts(menu: Menu) -> tuple[NDArray[np.int64], list[tuple[tuple[int, int], ...]]]:
+    """Where each segment's streams begin among all contacts, and the streams in that order."""
+    width = max(1, *(len(own) for own in menu.streams))
+    contacts = [menu.pricing.book.streams[number] for own in menu.streams for number in own.tolist()]
+    sizes = np.zeros((len(menu.streams), width), dtype=np.int64)
+    for g, own in enumerate(menu.streams):
+        sizes[g, : len(own)] = [len(menu.pricing.book.streams[number]) for number in own.tolist()]
+    ends = np.cumsum(sizes.reshape(-1)).reshape(sizes.shape)
+    return np.hstack([(ends - sizes)[:, :1], ends]), contacts

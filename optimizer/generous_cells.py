@@ -1,0 +1,74 @@
+"""All customers in few cells, like ones put together, each with the most that any of them may have.
+
+What such cells could have at most bounds what the customers can, so a bound is proved on few cells; and
+limits that cannot hold for them hold for nobody.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from optimizer.cells import Cells, Provisional, leeway_of, provisional_plans
+from optimizer.customer_keys import CustomerKeys
+from optimizer.customer_lists import marks_of
+from optimizer.fine_cells import FineCells
+from optimizer.kinds import merged
+from optimizer.resolution import Resolution, resolutions
+from optimizer.rules import FrequencyCap
+from optimizer.timetable import Timetable
+
+KINDS_A_CELL = 10
+"""Kinds are merged until there is one for so many cells: the rest is for their earlier contacts."""
+
+
+def generous_cells(
+    fine: FineCells,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    shared: tuple[FrequencyCap, ...],
+    most: int,
+    same_fatigue: bool,
+) -> Cells:
+    """About `most` cells at most; see Resolution for `same_fatigue`."""
+    kinds = merged(fine.kinds, fine.patterns, max(1, most // KINDS_A_CELL))
+    kind = kinds.rows.kind.to_numpy(dtype=np.int64)[fine.kind]
+    effects = keys.earlier.effects.by_code
+    step, key = _finest(fine, kind, resolutions(effects, same_fatigue), most)
+    _, first, cell = np.unique(key, return_index=True, return_inverse=True)
+    lists = fine.lists.classed(step.classes)
+    own = kinds.table.max_contacts.to_numpy(dtype=np.int64)[kind[first]]
+    told = fine.lists.told_by(marks_of(step.classes))[fine.listed[first]]
+    leeway = leeway_of(
+        effects.merged(step.classes, generous=True), lists.some(lists.number(told)), shared, own
+    )
+    promised = kinds.table.provisional.to_numpy(dtype=np.int64)
+    kept, planned = provisional_plans(promised, keys.provisional_lists, timetable)
+    used, pattern = np.unique(kinds.widest[kind[first]], return_inverse=True)
+    return Cells(
+        fine.segments,
+        fine.segment_size,
+        fine.segment_of_kind[fine.kind[first]],
+        pattern.reshape(-1).astype(np.int64),
+        np.arange(len(first)),
+        np.bincount(cell.reshape(-1), weights=fine.customers).astype(np.int64),
+        fine.patterns.allowed(used),
+        leeway,
+        groups=pd.DataFrame({"cell": [], "twin": []}, dtype="int64"),  # held-out customers have no twins here
+        provisional=Provisional(kept[kind[first]], planned) if (planned >= 0).any() else None,
+    )
+
+
+def _finest(
+    fine: FineCells, kind: NDArray[np.int64], steps: list[Resolution], most: int
+) -> tuple[Resolution, NDArray[np.int64]]:
+    """The finest step that makes at most `most` cells, and the number that tells each fine cell's."""
+    found: tuple[Resolution, NDArray[np.int64]] | None = None
+    for step in reversed(steps):
+        key = fine.key(kind, fine.lists.told_by(marks_of(step.classes))[fine.listed])
+        if found is not None and len(np.unique(key)) > most:
+            break
+        found = step, key
+    assert found is not None
+    return found

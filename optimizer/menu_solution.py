@@ -1,0 +1,114 @@
+"""All customers planned from a menu: the part that makes it, the choice, whole customers, the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from optimizer.choice import MenuChoice
+from optimizer.customer_keys import KIND
+from optimizer.fine_cells import FineCells
+from optimizer.generous_cells import generous_cells
+from optimizer.linear_plan import LinearPlan
+from optimizer.many_customers import ChosenPlan, chosen_plan, part_plan
+from optimizer.menu import menu_of
+from optimizer.menu_fit import menu_fit
+from optimizer.menu_whole import whole_choice
+from optimizer.proof import generous_bound
+from optimizer.solution import Solution
+from optimizer.whole_numbers import WholePlan
+
+if TYPE_CHECKING:
+    from optimizer.cells import Cells
+    from optimizer.plan_file import Plan
+    from optimizer.problem import Problem
+
+
+def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Solution:
+    """The best plan in which all customers choose from the menu; its bound is not proved yet.
+
+    Raises Shortage and OnlyWholeNumbers as `solve` does, of the part drawn or of the menu: what they
+    cannot do, all streams may.
+    """
+    pricing, fine = problem.pricing(), problem.everyone.fine
+    linear = part_plan(pricing, max_cells, progress)
+    progress("every customer's part of the menu")
+    menu = menu_of(pricing, linear)
+    fit = menu_fit(menu, fine, problem.keys.earlier.effects.by_code, problem.graph.shared_caps)
+    choice = MenuChoice(fine, menu, fit, problem.keys, problem.timetable)
+    chosen = chosen_plan(choice, linear, progress)
+    progress("whole customers")
+    whole, use, stays = whole_choice(choice, chosen, np.rint(linear.used))
+    cells = problem.everyone.placed(np.arange(len(fine)), _twins(fine))
+    return Solution(
+        _priced(linear, chosen),
+        whole,
+        pricing,
+        np.inf,
+        nodes=0,
+        cells=cells,
+        use=use,
+        control=_control(choice, chosen, whole, cells.twin),
+        stays=stays,
+    )
+
+
+def with_bound(plan: Plan, problem: Problem, solution: Solution) -> Solution:
+    """The solution with a bound proved for all customers and all streams."""
+    cells = generous_version(plan, problem)
+    bound = generous_bound(solution.pricing, cells, solution.linear.prices, solution.whole)
+    bound = max(bound, solution.whole.value)
+    return replace(solution, whole=replace(solution.whole, bound=bound), linear_bound=bound)
+
+
+def generous_version(plan: Plan, problem: Problem) -> Cells:
+    """All customers in about `merge_above` cells, each with the most that any of its customers may have."""
+    # A contact may be worth more when it tires: then no fatigue but the customer's own will do.
+    same_fatigue = any(campaign.margin_per_response < 0 for campaign in plan.campaigns.values())
+    return generous_cells(
+        problem.everyone.fine,
+        problem.keys,
+        problem.timetable,
+        problem.graph.shared_caps,
+        plan.merge_above,
+        same_fatigue,
+    )
+
+
+def _priced(linear: LinearPlan, chosen: ChosenPlan) -> LinearPlan:
+    """The part's linear plan at the prices of all customers."""
+    return replace(linear, prices=chosen.prices, value=chosen.value, bound=chosen.bound)
+
+
+def _twins(fine: FineCells) -> NDArray[np.int64]:
+    """By held-out cell the one of customers like it who are not, or else itself; -1 where not held out."""
+    rows = fine.kinds.rows
+    others = rows[rows.held_out == 0].drop(columns=["held_out", "customers"])
+    held = rows[rows.held_out != 0].drop(columns=["customers"])
+    key = [name for name in KIND if name != "held_out"]
+    twin = np.full(len(fine.kinds), -1, dtype=np.int64)
+    found = held.merge(others, on=key, how="left", suffixes=("", "_twin"))
+    twin[found.kind] = found.kind_twin.fillna(-1)
+    place = fine.kind.astype(np.int64) * len(fine.lists) + fine.listed
+    wanted = twin[fine.kind] * len(fine.lists) + fine.listed
+    at = np.minimum(np.searchsorted(place, wanted), len(fine) - 1)
+    own = np.where((twin[fine.kind] >= 0) & (place[at] == wanted), at, np.arange(len(fine)))
+    return np.where(fine.held_out, own, -1).astype(np.int64)
+
+
+def _control(
+    choice: MenuChoice, chosen: ChosenPlan, whole: WholePlan, twin: NDArray[np.int64]
+) -> pd.DataFrame:
+    """The streams that held-out customers would have had: cell (the twin), stream and count of customers."""
+    held = np.flatnonzero(twin >= 0)
+    alone = held[twin[held] == held]
+    shared = np.isin(whole.cell, np.setdiff1d(twin[held], alone))
+    own = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers})[shared]
+    which = choice.best_if_not_held_out(alone, chosen.worth)
+    lone = pd.DataFrame({"cell": alone, "stream": choice.numbers(alone, which), "count": 1})
+    return pd.concat([own, lone]).sort_values(["cell", "stream"], ignore_index=True)

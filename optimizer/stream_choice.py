@@ -1,0 +1,191 @@
+"""Every fine cell's best stream of a menu at given prices, compiled.
+
+Which streams a cell may have is told by bits that come apart: those that its kind may be sent at all, those
+that leave room for each earlier contact by itself, those that keep each cap which several of them fill.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+
+from optimizer.compiled import compiled
+
+BITS = 62
+"""How many streams a word tells; whole numbers of 64 bits keep their sign."""
+EMPTY = -1
+"""The place of the empty stream, which is on no menu and worth nothing."""
+
+
+class Choosers(NamedTuple):
+    """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
+
+    Cell n has kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
+    MenuFit. `tired[code, t]` tells whether a contact of the code tires send day t; `planned[kept[k], t]` is
+    the option that an earlier run has provisionally planned. Stream s of segment g has the contacts
+    first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c],
+    tired by tired_by_own[c] others of its stream.
+    """
+
+    kind: Any
+    listed: Any
+    customers: Any
+    segment: Any
+    kept: Any
+    planned: Any
+    begin: Any
+    codes: Any
+    by_kind: Any
+    by_code: Any
+    tired: Any
+    filled: Any
+    own: Any
+    owns: Any
+    room_begin: Any
+    room: Any
+    first: Any
+    segment_of_contact: Any
+    day: Any
+    option: Any
+    tired_by_own: Any
+    power: Any
+
+
+class MenuWorth(NamedTuple):
+    """What the menu is worth at the prices: contact c gain[c] times fatigue, less fee[g, s] for the stream.
+
+    `most[g, s]` is a stream's worth without any fatigue by earlier contacts, the most it can be. `stay` is
+    earned for every contact that stays as it was planned.
+    """
+
+    gain: Any
+    fee: Any
+    most: Any
+    stay: float
+
+
+@compiled
+def _fitting(ch, n, words):
+    """Fill `words` with the bits of the streams that cell n may have."""
+    k, own = ch.kind[n], ch.listed[n]
+    g = ch.segment[k]
+    for w in range(words.shape[0]):
+        words[w] = ch.by_kind[k, w]
+    for place in range(ch.begin[own], ch.begin[own + 1]):
+        for w in range(words.shape[0]):
+            words[w] &= ch.by_code[ch.codes[place], g, w]
+    for c in range(ch.filled.shape[0]):
+        row = ch.room_begin[c] + ch.filled[c, own] * ch.owns[c] + ch.own[c, k]
+        for w in range(words.shape[0]):
+            words[w] &= ch.room[row, g, w]
+
+
+@compiled
+def _tiring(ch, n, before):
+    """Fill `before` with the earlier contacts of cell n that tire each send day."""
+    own = ch.listed[n]
+    before[:] = 0
+    for place in range(ch.begin[own], ch.begin[own + 1]):
+        for t in range(before.shape[0]):
+            before[t] += ch.tired[ch.codes[place], t]
+
+
+@compiled
+def _worth(ch, worth, n, s, before):
+    """What stream s is worth to cell n."""
+    k = ch.kind[n]
+    g = ch.segment[k]
+    total = -worth.fee[g, s]
+    for c in range(ch.first[g, s], ch.first[g, s + 1]):
+        total += worth.gain[c] * ch.power[before[ch.day[c]] + ch.tired_by_own[c]]
+        if worth.stay > 0.0 and ch.planned[ch.kept[k], ch.day[c]] == ch.option[c]:
+            total += worth.stay
+    return total
+
+
+@compiled
+def _best(ch, worth, n, former, words, before):
+    """The cell's best stream and its worth; of equals the former one, then the first on the menu."""
+    _fitting(ch, n, words)
+    _tiring(ch, n, before)
+    g, best, which = ch.segment[ch.kind[n]], 0.0, EMPTY
+    if former >= 0:
+        own = _worth(ch, worth, n, former, before)
+        if own > best:
+            best, which = own, former
+    for w in range(words.shape[0]):
+        left, s = words[w], w * BITS
+        while left:
+            if left & 1 and worth.most[g, s] > best:
+                own = _worth(ch, worth, n, s, before)
+                if own > best:
+                    best, which = own, s
+            left >>= 1
+            s += 1
+    return which, best
+
+
+@compiled(parallel=True)
+def choose(ch, worth, blocks, which, total, count):
+    """Each cell's best stream, put into `which`, which holds the former ones, or EMPTY.
+
+    By block of cells (from blocks[b] to blocks[b + 1]) the sum of their worth is put into total[b], and how
+    many customers get each stream into count[b, s].
+    """
+    for b in prange(blocks.shape[0] - 1):
+        words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
+        before = np.empty(ch.tired.shape[1], dtype=np.int64)
+        for n in range(blocks[b], blocks[b + 1]):
+            s, own = _best(ch, worth, n, which[n], words, before)
+            which[n] = s
+            total[b] += own * ch.customers[n]
+            if s >= 0:
+                count[b, s] += ch.customers[n]
+
+
+@compiled(parallel=True)
+def worth_of_chosen(ch, worth, blocks, which, total):
+    """By block the sum of what the chosen streams are worth to their cells."""
+    for b in prange(blocks.shape[0] - 1):
+        before = np.empty(ch.tired.shape[1], dtype=np.int64)
+        for n in range(blocks[b], blocks[b + 1]):
+            if which[n] >= 0:
+                _tiring(ch, n, before)
+                total[b] += _worth(ch, worth, n, which[n], before) * ch.customers[n]
+
+
+@compiled(parallel=True)
+def worth_of_pairs(ch, worth, cells, streams, value):
+    """What stream streams[m] is worth to cell cells[m]."""
+    for m in prange(cells.shape[0]):
+        value[m] = 0.0
+        if streams[m] >= 0:
+            before = np.empty(ch.tired.shape[1], dtype=np.int64)
+            _tiring(ch, cells[m], before)
+            value[m] = _worth(ch, worth, cells[m], streams[m], before)
+
+
+@compiled(parallel=True)
+def best_few(ch, worth, cells, few):
+    """Fill few[m] with the best streams of cells[m] at the prices, the best first, EMPTY where no more fit.
+
+    Streams that are worth less than nothing are among them: a minimum may ask for them.
+    """
+    for m in prange(cells.shape[0]):
+        words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
+        before = np.empty(ch.tired.shape[1], dtype=np.int64)
+        own = np.full(few.shape[1], -np.inf)
+        _fitting(ch, cells[m], words)
+        _tiring(ch, cells[m], before)
+        few[m, :] = EMPTY
+        g, last = ch.segment[ch.kind[cells[m]]], few.shape[1] - 1
+        for s in range(worth.most.shape[1]):
+            if words[s // BITS] >> (s % BITS) & 1 and worth.most[g, s] > own[last]:
+                value, at = _worth(ch, worth, cells[m], s, before), last
+                if value > own[at]:
+                    while at > 0 and value > own[at - 1]:
+                        own[at], few[m, at] = own[at - 1], few[m, at - 1]
+                        at -= 1
+                    own[at], few[m, at] = value, s
