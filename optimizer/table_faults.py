@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING
 
 import ibis.expr.types as ir
 
-from optimizer.engine import Engine
 from optimizer.faults import Fault
 from optimizer.plan_values import nearest
 from optimizer.table_cells import whole_number
 from optimizer.table_checks import RowCheck
-from optimizer.table_schema import UNREAD, TableSchema
+from optimizer.table_schema import DIGEST, TableSchema
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
 
 
-def count_checks(engine: Engine, rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
+def count_checks(rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
     """Count in one pass what each check finds, the rows, and their checksum.
 
     The checksum is the sum, modulo 2^64, of a hash of each row with its columns in alphabetical order.
     """
-    content = sorted(name for name in rows.columns if name != UNREAD)
-    digest = engine.fingerprint({name: rows[name] for name in content})
+    digest = rows[DIGEST]
     counts = rows.aggregate(
         **{f"check{number}": check.broken.sum().fill_null(0) for number, check in enumerate(checks)},
         rows=rows.count(),

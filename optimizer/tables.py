@@ -14,11 +14,11 @@ from optimizer.audience import check_audiences
 from optimizer.engine import Engine
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions, open_engine
 from optimizer.faults import BadInput, Fault
-from optimizer.table_checks import row_checks
+from optimizer.table_checks import RowCheck, row_checks
 from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
 from optimizer.table_files import reading
 from optimizer.table_rows import ReadTable, completed, ids_are_whole, read_table
-from optimizer.table_schema import SCHEMAS, UNREAD, TableSchema, schemas
+from optimizer.table_schema import SCHEMAS, TableSchema, schemas, told
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
@@ -66,27 +66,37 @@ class Tables:
             later=(~kept).sum().fill_null(0), late=(kept & late).sum().fill_null(0)
         ).to_pyarrow()
         later_sales = (transactions.transacted_on >= day).sum().fill_null(0).to_pyarrow().as_py()
-        told = (
-            (counted["later"][0].as_py(), f"contact_history: {{}} contacted on or after {day}, left out."),
-            (
-                counted["late"][0].as_py(),
-                f"contact_history: {{}} responded on or after {day}, not counted yet.",
-            ),
+        later, answered_late = counted["later"][0].as_py(), counted["late"][0].as_py()
+        warned = (
+            (later, f"contact_history: {{}} contacted on or after {day}, left out."),
+            (answered_late, f"contact_history: {{}} responded on or after {day}, not counted yet."),
             (later_sales, f"transactions: {{}} dated on or after {day}, left out."),
         )
-        nothing = ibis.literal(0.0)
-        known = history.filter(kept).mutate(
-            responded=late.ifelse(ibis.literal(0, "int8"), history.responded),
-            responded_on=late.ifelse(ibis.null("date"), history.responded_on),
-            revenue=late.ifelse(nothing, history.revenue),
-            margin=late.ifelse(nothing, history.margin),
-        )
+        # What finds nothing is not asked of every row again by each query that follows.
+        if later:
+            history = history.filter(kept)
+        if answered_late:
+            history = _not_yet_answered(history, day)
+        if later_sales:
+            transactions = transactions.filter(transactions.transacted_on < day)
         return replace(
             self,
-            contact_history=known,
-            transactions=transactions.filter(transactions.transacted_on < day),
-            warnings=(*self.warnings, *(words.format(_rows(count)) for count, words in told if count)),
+            contact_history=history,
+            transactions=transactions,
+            warnings=(*self.warnings, *(words.format(_rows(count)) for count, words in warned if count)),
         )
+
+
+def _not_yet_answered(history: ir.Table, day: date) -> ir.Table:
+    """The contacts, those answered on or after `day` without a response."""
+    late = (history.responded_on >= day).fill_null(ibis.literal(False))
+    nothing = ibis.literal(0.0)
+    return history.mutate(
+        responded=late.ifelse(ibis.literal(0, "int8"), history.responded),
+        responded_on=late.ifelse(ibis.null("date"), history.responded_on),
+        revenue=late.ifelse(nothing, history.revenue),
+        margin=late.ifelse(nothing, history.margin),
+    )
 
 
 @dataclass
@@ -168,9 +178,7 @@ def _check(opening: _Opening, read: ReadTable) -> None:
     opening.warnings.extend(read.warnings)
     if schema.name == "customers":
         opening.integer_ids = read.integer_ids
-    whole = completed(read.rows, schema)
-    checks = row_checks(whole, schema, plan)
-    counts, number, checksum = count_checks(opening.engine, whole, checks)
+    read, whole, checks, (counts, number, checksum) = _counted(read, plan)
     opening.inputs[schema.name] = {"file": read.source, "rows": number, "checksum": checksum}
     for check, count in zip(checks, counts, strict=True):
         if count:
@@ -186,11 +194,27 @@ def _check(opening: _Opening, read: ReadTable) -> None:
         opening.warnings.append(f"{schema.name}: the table is empty.")
     if schema.unique:
         opening.faults.extend(repeated_keys(whole, schema, opening.integer_ids))
-    kept = completed(_of_customers(opening, schema, read.rows), schema).drop(UNREAD)
+    kept = completed(_of_customers(opening, schema, read.rows), schema)
+    kept = kept.select(told(kept.columns))
     if schema.name == "customers":
         opening.faults.extend(check_audiences(plan, dict(kept.schema())))
         opening.warnings.extend(empty_segments(plan, kept))
     opening.rows[schema.name] = kept
+
+
+def _counted(
+    read: ReadTable, plan: Plan
+) -> tuple[ReadTable, ir.Table, list[RowCheck], tuple[list[int], int, str]]:
+    """The table, its rows with all columns, their checks and what these find.
+
+    A second pass is only needed where a column does not hold its values as they are.
+    """
+    whole = completed(read.rows, read.schema)
+    checks = row_checks(whole, read.schema, plan)
+    found = count_checks(whole, checks)
+    odd = [check.column for check, count in zip(checks, found[0], strict=True) if check.reads and count]
+    closer = read.closely(odd)
+    return (read, whole, checks, found) if closer is read else _counted(closer, plan)
 
 
 def _of_customers(opening: _Opening, schema: TableSchema, rows: ir.Table) -> ir.Table:
