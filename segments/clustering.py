@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.portable import half_up, keyed_md5, rounded
+from models.portable import keyed_md5, rounded
 from segments.naming import segment_names
 from segments.profiles import flag_excluded, profile
 from segments.scaling import feature_weights, scaled, scaled_column, scales
@@ -181,7 +181,8 @@ def _score(points: ir.Table, centre: tuple[float, ...]) -> ir.Value:
     for i, part in enumerate(centre):
         if part != 0.0:
             total = total + points[f"x{i}"] * (-2.0 * part)
-    return half_up(total, 9)
+    # compared to 9 places, as by `nearest`: as whole numbers, which need not be divided again
+    return (total * 1e9 + 0.5).floor()
 
 
 def _lowest(scores: ir.Table, count: int) -> ir.Table:
