@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
@@ -43,16 +45,18 @@ def blank_to_null(cell: ir.Value) -> ir.Value:
     return cell
 
 
-def stands(cell: ir.Value, kind: Kind | None) -> ir.BooleanValue | bool:
+def stands(cell: ir.Value, kind: Kind | None, words: Sequence[str] = ()) -> ir.BooleanValue | bool:
     """Whether a cell is its own value as it came (NULL if empty), or what is so of all cells of the type.
 
     Most tables hold nothing but such cells, and engines do more with a column of a file than with what is
-    worked out from it. `kind` None is that of further columns, numbers or text as they come.
+    worked out from it. `kind` None is that of further columns, numbers or text as they come. `words` are
+    those that a column of words may hold: the others are read, whatever they are.
     """
     dtype = cell.type()
     if dtype.is_string():
         if kind == "word":
-            return (cell.length() > 0) & ~cell.re_search("[^a-z0-9_]")
+            plain = [word for word in words if word.isascii() and word == word.strip().lower()]
+            return ibis.array(plain).contains(cell) if plain else False
         return cell.length() > 0 if kind in (None, "text") else False
     if dtype.is_floating():
         return is_finite(cell) if kind in (None, "number") else False

@@ -100,9 +100,14 @@ def unplanned_channel(rows: ir.Table, plan: Plan) -> RowCheck:
     return RowCheck("channel", "is not a channel of the plan", remedy, broken, channels, warns=True)
 
 
-def granted_or_denied(rows: ir.Table, _plan: Plan) -> RowCheck:
+def known_words(column: str, plan: Plan) -> tuple[str, ...]:
+    """The words that may stand in a column of the kind `word`."""
+    return ("granted", "denied") if column == "status" else tuple(plan.policy.restrictions)
+
+
+def granted_or_denied(rows: ir.Table, plan: Plan) -> RowCheck:
     """A permission's status is one of two words."""
-    known = ("granted", "denied")
+    known = known_words("status", plan)
     broken = _unknown(rows.status, known)
     return RowCheck("status", "is neither granted nor denied", "Write granted or denied.", broken, known)
 
@@ -123,7 +128,7 @@ def known_type(rows: ir.Table, _plan: Plan) -> RowCheck:
 
 def known_reason(rows: ir.Table, plan: Plan) -> RowCheck:
     """A restriction's reason is listed in the plan."""
-    reasons = tuple(plan.policy.restrictions)
+    reasons = known_words("reason", plan)
     broken = _unknown(rows.reason, reasons) if reasons else rows.reason.notnull()
     remedy = "List it under policy.restrictions (with `blocks: []` if it blocks nothing)."
     return RowCheck("reason", "is not in policy.restrictions", remedy, broken, reasons)

@@ -14,6 +14,7 @@ from optimizer.engine import Engine, NoSuchTable
 from optimizer.faults import BadInput, Fault
 from optimizer.plan_values import nearest, suggestion
 from optimizer.table_cells import as_it_stands, blank_to_null, can_be, number_columns, read_cell, stands
+from optimizer.table_checks import known_words
 from optimizer.table_files import check_header, find_files, read_files, reading
 from optimizer.table_schema import DIGEST, DTYPES, Column, TableSchema, further_columns, told, unread
 
@@ -197,7 +198,7 @@ def _typed(
         if column.given_as not in raw.columns:
             continue
         cell = raw[column.given_as]
-        fine = stands(cell, column.kind)
+        fine = stands(cell, column.kind, known_words(column.name, plan))
         if fine is False or (fine is not True and (close is None or column.given_as in close)):
             cell = blank_to_null(cell)
             value = read_cell(engine, cell, column.kind, plan.data.timezone).cast(DTYPES[column.kind])
