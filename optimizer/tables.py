@@ -14,10 +14,17 @@ from optimizer.audience import check_audiences
 from optimizer.engine import Engine
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions, open_engine
 from optimizer.faults import BadInput, Fault
-from optimizer.table_checks import RowCheck, row_checks
-from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
+from optimizer.table_faults import (
+    CountedTable,
+    counted,
+    empty_segments,
+    fault_of,
+    repeated_keys,
+    stranger_fault,
+    strangers,
+)
 from optimizer.table_files import reading
-from optimizer.table_rows import ReadTable, completed, ids_are_whole, read_table
+from optimizer.table_rows import completed, ids_are_whole, read_table
 from optimizer.table_schema import SCHEMAS, TableSchema, schemas, told
 
 if TYPE_CHECKING:
@@ -129,9 +136,10 @@ def open_tables(plan: Plan, options: EngineOptions = BY_THE_PLAN) -> Tables:
 
 
 def _checked(plan: Plan, engine: Engine) -> _Opening:
-    """Read and check table after table. Raises BadInput with the faults of all."""
+    """Read and count table after table, then tell their faults. Raises BadInput with the faults of all."""
     given = schemas(plan.segments.column)
     opening = _Opening(plan, engine, ids_are_whole(engine, plan, given))
+    found: list[CountedTable | BadInput] = []
     for schema in given:
         source = plan.data.source(schema.name)
         if source is None:
@@ -139,9 +147,15 @@ def _checked(plan: Plan, engine: Engine) -> _Opening:
         try:
             read = read_table(engine, schema, source, plan, opening.whole_ids)
             with reading(engine, schema.name, source):  # what is not kept is read only now
-                _check(opening, read)
+                found.append(counted(read, plan))
         except BadInput as bad:
-            opening.faults.extend(bad.faults)
+            found.append(bad)
+    unknown = strangers([table for table in found if isinstance(table, CountedTable)])
+    for table in found:
+        if isinstance(table, BadInput):
+            opening.faults.extend(table.faults)
+        else:
+            _check(opening, table, unknown.get(table.schema.name, 0))
     if opening.faults:
         raise BadInput(opening.faults)
     return opening
@@ -172,29 +186,29 @@ def _empty(schema: TableSchema, whole_ids: bool) -> ir.Table:
     return ibis.memtable(ibis.schema(kinds).to_pyarrow().empty_table())
 
 
-def _check(opening: _Opening, read: ReadTable) -> None:
-    """Check a table, note what is found, and keep its rows for the tables that follow."""
-    schema, plan = read.schema, opening.plan
+def _check(opening: _Opening, table: CountedTable, unknown: int) -> None:
+    """Note what was found in a table, `unknown` rows of strangers too, and keep the others."""
+    schema, plan, read = table.schema, opening.plan, table.read
     opening.warnings.extend(read.warnings)
     if schema.name == "customers":
         opening.integer_ids = read.integer_ids
-    read, whole, checks, (counts, number, checksum) = _counted(read, plan)
-    opening.inputs[schema.name] = {"file": read.source, "rows": number, "checksum": checksum}
-    for check, count in zip(checks, counts, strict=True):
+    opening.inputs[schema.name] = {"file": read.source, "rows": table.number, "checksum": table.checksum}
+    for check, count in zip(table.checks, table.counts, strict=True):
         if count:
-            fault = fault_of(check, count, whole, schema, opening.integer_ids)
+            fault = fault_of(check, count, table.rows, schema, opening.integer_ids)
             if check.warns:
                 opening.warnings.append(str(fault))
             else:
                 opening.faults.append(fault)
-    if not number and schema.if_empty:
+    if not table.number and schema.if_empty:
         opening.faults.append(Fault(schema.name, "", "is empty", schema.if_empty))
         return  # comparing with it would find fault with everything else
-    if not number:
+    if not table.number:
         opening.warnings.append(f"{schema.name}: the table is empty.")
     if schema.unique:
-        opening.faults.extend(repeated_keys(whole, schema, opening.integer_ids))
-    kept = completed(_of_customers(opening, schema, read.rows), schema)
+        opening.faults.extend(repeated_keys(table.rows, schema, opening.integer_ids))
+    rows = _without_strangers(opening, schema, read.rows, unknown) if unknown else read.rows
+    kept = completed(rows, schema)
     kept = kept.select(told(kept.columns))
     if schema.name == "customers":
         opening.faults.extend(check_audiences(plan, dict(kept.schema())))
@@ -202,34 +216,15 @@ def _check(opening: _Opening, read: ReadTable) -> None:
     opening.rows[schema.name] = kept
 
 
-def _counted(
-    read: ReadTable, plan: Plan
-) -> tuple[ReadTable, ir.Table, list[RowCheck], tuple[list[int], int, str]]:
-    """The table, its rows with all columns, their checks and what these find.
-
-    A second pass is only needed where a column does not hold its values as they are.
-    """
-    whole = completed(read.rows, read.schema)
-    checks = row_checks(whole, read.schema, plan)
-    found = count_checks(whole, checks)
-    odd = [check.column for check, count in zip(checks, found[0], strict=True) if check.reads and count]
-    closer = read.closely(odd)
-    return (read, whole, checks, found) if closer is read else _counted(closer, plan)
-
-
-def _of_customers(opening: _Opening, schema: TableSchema, rows: ir.Table) -> ir.Table:
-    """Compare a table with the customers: note strangers, or leave them out."""
-    customers = opening.rows.get("customers")
-    if schema.strangers is None or customers is None:
-        return rows
-    unknown = strangers(rows, customers, schema, opening.integer_ids)
-    if unknown is None:
-        return rows
+def _without_strangers(opening: _Opening, schema: TableSchema, rows: ir.Table, unknown: int) -> ir.Table:
+    """Note the rows of people who are not customers, or leave them out."""
+    customers = opening.rows["customers"]
     if schema.strangers == "fault":
-        opening.faults.append(unknown)
+        fault = stranger_fault(rows, customers, unknown, schema, opening.integer_ids)
+        opening.faults.append(fault)
         return rows
     opening.warnings.append(
-        f"{schema.name}: {_rows(unknown.rows)} of people who are not in customers (former ones, as a rule), "
+        f"{schema.name}: {_rows(unknown)} of people who are not in customers (former ones, as a rule), "
         "left out."
     )
     # They are few as a rule, and so quicker to leave out again and again than customers are to find.
