@@ -115,9 +115,9 @@ def _own_features(customers: ir.Table) -> dict[str, ir.Value]:
         if name.lower() in _NOT_FEATURES or not (kind.is_numeric() or kind.is_boolean()):
             continue
         column = customers[name]
-        number = column.cast("int64").cast("float64") if kind.is_boolean() else column.cast("float64")
+        number = column.cast("int64") if kind.is_boolean() else column
         if kind.is_floating():
-            number = is_finite(number).ifelse(number, ibis.null("float64"))
+            number = is_finite(number).ifelse(number, ibis.null(kind))
         own[name] = rounded(number, 6)
     return own
 
