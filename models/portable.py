@@ -33,6 +33,8 @@ def rounded(number: ir.NumericValue, places: int) -> ir.FloatingValue:
     The engines' own rounding differs: PostgreSQL rounds decimals of 15 digits, Spark the number as it is
     written, DuckDB the float. Here every step is the same floating-point operation everywhere.
     """
+    if number.type().is_integer():
+        return number.cast("float64")  # has no places
     number = number.cast("float64")
     parts = number.abs() * 10.0**places + 0.5
     # Engines make floors whole numbers, which must not overflow; some hold NaN for the greatest number.

@@ -1,24 +1,19 @@
 """Response rates by segment × campaign × channel, with 95 % intervals.
 
 The rate is that of a contact with no other contact before it: fatigue is divided out. Rates come from the
-contact history (`contact_counts`, then `estimate`) or from a table that the user gives (`from_table`).
+contact history (`models.contact_counts`, then `estimate`) or from a table that the user gives (`from_table`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
 from models.shrinkage import beta_interval, shrink
 
 KEY = ["segment", "campaign", "channel"]
-COUNT_KEY = ["segment", "campaign", "type", "channel", "complete"]
 COLUMNS = [*KEY, "response_rate", "low", "high", "contacts", "responses", "standard_error", "source"]
 
 # The hierarchy, coarsest first; a node is named by a prefix of this path.
@@ -57,64 +52,6 @@ class Rates:
 
     frame: pd.DataFrame
     warnings: tuple[str, ...] = ()
-
-
-def contact_counts(
-    contact_history: ir.Table,
-    segments: ir.Table,
-    window_days: int,
-    fatigue: tuple[float, int],
-    as_of: date,
-) -> pd.DataFrame:
-    """Count contacts, responses and exposure by segment × campaign × type × channel.
-
-    `segments` has `customer_id` (unique) and `segment` as text; customers without one are left out.
-    Contacts are rows before `as_of` with `control` 0 and `delivered` 1, the same customer, date, channel and
-    campaign once. A response counts with 0 ≤ `responded_on` − `contacted_on` ≤ `window_days`, or where
-    `responded_on` is not known. `exposure` is Σ keep^k over the contacts, k = the customer's contacts in the
-    `days` before (`fatigue` = (keep, days)), so that responses / exposure is the rate without fatigue.
-
-    Returns columns segment, campaign, type ("" if unknown), channel, complete, contacts, responses, exposure.
-    `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out.
-    """
-    keep, days = fatigue
-    contacts = _contacts(contact_history, window_days, as_of)
-    earlier: Any = ibis.literal(0)
-    if days > 0:
-        before = ibis.range_window(preceding=(days, 1), group_by="customer_id", order_by="day")
-        earlier = contacts.count().over(before)
-    by_earlier = (
-        contacts.mutate(earlier=earlier, complete=contacts.day < -window_days)
-        .join(segments.select("customer_id", "segment"), "customer_id")
-        .group_by([*COUNT_KEY, "earlier"])
-        .agg(contacts=lambda t: t.count(), responses=lambda t: t.response.sum())
-        .to_pyarrow()
-        .to_pandas()
-    )
-    # The engine counts whole numbers only; what is rounded is added here, in one fixed order.
-    integers = dict.fromkeys(["earlier", "contacts", "responses"], "int64")
-    sizes = by_earlier.astype(integers).sort_values([*COUNT_KEY, "earlier"], ignore_index=True)
-    sizes["exposure"] = sizes["contacts"] * keep ** sizes["earlier"].astype("float64")
-    columns = ["contacts", "responses", "exposure"]
-    return pd.DataFrame(sizes.groupby(COUNT_KEY, as_index=False, sort=True)[columns].sum())
-
-
-def _contacts(contact_history: ir.Table, window_days: int, as_of: date) -> ir.Table:
-    """Distinct real contacts: `day` (negative, counted from `as_of`), `type`, `response` 0/1."""
-    rows = contact_history
-    rows = rows.filter((rows.control == 0) & (rows.delivered == 1) & (rows.contacted_on < ibis.date(as_of)))
-    wait = rows.responded_on.delta(rows.contacted_on, unit="day")
-    answered = (rows.responded == 1) & (rows.responded_on.isnull() | wait.between(0, window_days))
-    days = rows.select(
-        "customer_id",
-        "channel",
-        "campaign",
-        type=rows.type.fill_null(""),
-        day=rows.contacted_on.delta(ibis.date(as_of), unit="day"),
-        response=answered.ifelse(1, 0),
-    )
-    once = days.group_by(["customer_id", "day", "channel", "campaign"])
-    return once.agg(type=days.type.max(), response=days.response.max())
 
 
 def estimate(counts: pd.DataFrame, wanted: pd.DataFrame) -> Rates:

@@ -8,7 +8,8 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
-from models.response import Rates, contact_counts, estimate, from_table
+from models.contact_counts import contact_counts
+from models.response import Rates, estimate, from_table
 from optimizer.cells import AllCells, Cells, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of

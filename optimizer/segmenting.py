@@ -38,9 +38,8 @@ class Segments:
 def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
     """The customers' segments. Raises BadInput where a named feature cannot be one."""
     channels, named = list(plan.channels), plan.segments.features
-    features = customer_features(
-        tables.customers, tables.transactions, tables.contact_history, plan.period.start, channels
-    )
+    sources = (tables.customers, tables.transactions, tables.contact_history, plan.period.start, channels)
+    features = customer_features(*sources)
     if named is None:
         features = tables.engine.keep("customer_features", features)
     try:
@@ -52,7 +51,7 @@ def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
     if named is not None:
         # What is not asked for is not worked out.
         asked = dict.fromkeys([*names, *(name for name in VALUE_FEATURES if name in features.columns)])
-        features = tables.engine.keep("customer_features", features.select("customer_id", *asked))
+        features = tables.engine.keep("customer_features", customer_features(*sources, wanted=asked))
     if plan.segments.column is not None:
         return _own_segments(plan, tables, features, names)
     return _value_segments(plan, tables, features, names, refit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
@@ -9,7 +11,7 @@ import ibis.expr.types as ir
 from models.portable import is_finite
 from optimizer.engine import Engine
 from optimizer.table_dates import read_date
-from optimizer.table_schema import Kind
+from optimizer.table_schema import DTYPES, Kind
 
 # No backslash in here: engines differ in what it means. Mantissas and exponents are bounded, so that no
 # engine finds a number too large or too small to cast.
@@ -18,6 +20,7 @@ _NUMBER = r"^-?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
 _WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 _ANY_WHOLE = r"^[+-]?[0-9]{1,18}$"
 _MOST = 1e15
+_MOST_WHOLE = 10**15 - 1
 _BLANKS = "^[ \t\r\n]+|[ \t\r\n]+$"
 
 
@@ -40,6 +43,44 @@ def blank_to_null(cell: ir.Value) -> ir.Value:
     if cell.type().is_floating():
         return cell.isnan().ifelse(ibis.null(cell.type()), cell)
     return cell
+
+
+def stands(cell: ir.Value, kind: Kind | None, words: Sequence[str] = ()) -> ir.BooleanValue | bool:
+    """Whether a cell is its own value as it came (NULL if empty), or what is so of all cells of the type.
+
+    Most tables hold nothing but such cells, and engines do more with a column of a file than with what is
+    worked out from it. `kind` None is that of further columns, numbers or text as they come. `words` are
+    those that a column of words may hold: the others are read, whatever they are.
+    """
+    dtype = cell.type()
+    if dtype.is_string():
+        if kind == "word":
+            plain = [word for word in words if word.isascii() and word == word.strip().lower()]
+            return ibis.array(plain).contains(cell) if plain else False
+        return cell.length() > 0 if kind in (None, "text") else False
+    if dtype.is_floating():
+        return is_finite(cell) if kind in (None, "number") else False
+    if dtype.is_integer() and kind == "flag":
+        return cell.between(0, 1)
+    if dtype.is_integer() and kind == "whole":
+        return False if dtype.is_uint64() else cell.between(-_MOST_WHOLE, _MOST_WHOLE)
+    return kind is None or _is_of(kind, dtype)
+
+
+def _is_of(kind: Kind, dtype: dt.DataType) -> bool:
+    """Whether a type, neither text nor floating, holds nothing but values of the kind."""
+    if kind == "date":
+        return bool(dtype.is_date())
+    if kind == "flag":
+        return bool(dtype.is_boolean())
+    return bool(dtype.is_integer() or (kind in ("text", "word") and dtype.is_uuid()))
+
+
+def as_it_stands(cell: ir.Value, kind: Kind) -> ir.Value:
+    """The value of a cell that `stands`, with the type of its kind."""
+    if kind == "flag" and cell.type().is_integer() and not cell.type().is_int8():
+        return (cell == 1).cast("int8")  # also of a number that is no flag, which a cast could not hold
+    return cell.cast(DTYPES[kind])
 
 
 def read_cell(engine: Engine, cell: ir.Value, kind: Kind, zone: str | None) -> ir.Value:

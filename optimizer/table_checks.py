@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from models.portable import is_finite
 from optimizer.plan_rules import CONTACT_TYPES
-from optimizer.table_schema import UNREAD, TableSchema
+from optimizer.table_schema import TableSchema, further_columns, unread
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
@@ -41,6 +41,7 @@ class RowCheck:
     """A rule for single rows: `broken` is true (not NULL) on rows at fault.
 
     With `known` the remedy names the known words and the nearest one. `warns`: no fault, only a warning.
+    `reads`: the cell was not read.
     """
 
     column: str
@@ -49,6 +50,7 @@ class RowCheck:
     broken: ir.BooleanValue
     known: tuple[str, ...] = ()
     warns: bool = False
+    reads: bool = False
 
 
 RuleOfRows = Callable[[ir.Table, "Plan"], RowCheck]
@@ -56,24 +58,28 @@ RuleOfRows = Callable[[ir.Table, "Plan"], RowCheck]
 
 def unread_cells(rows: ir.Table, schema: TableSchema) -> Iterator[RowCheck]:
     """Cells that hold something, but not what their column is for."""
-    for number, column in enumerate(schema.columns):
-        rule, remedy = _READ_RULES[column.kind]
-        yield RowCheck(column.given_as, rule, remedy, (rows[UNREAD] & (1 << number)) != 0)
+    columns = [(column.given_as, column.kind) for column in schema.columns]
+    columns += [(name, "number") for name in further_columns(rows.columns, schema)]
+    for number, (name, kind) in enumerate(columns):
+        if unread(number) in rows.columns:
+            rule, remedy = _READ_RULES[kind]
+            yield RowCheck(name, rule, remedy, rows[unread(number)], reads=True)
 
 
 def empty_cells(rows: ir.Table, schema: TableSchema) -> Iterator[RowCheck]:
     """Empty cells in columns that are needed."""
     for number, column in enumerate(schema.columns):
         if column.needed:
-            empty = rows[column.name].isnull() & ((rows[UNREAD] & (1 << number)) == 0)
+            empty = rows[column.name].isnull()
+            if unread(number) in rows.columns:
+                empty = empty & ~rows[unread(number)]
             yield RowCheck(column.given_as, "is empty", "Fill the cells in or take the rows out.", empty)
 
 
 def infinite_numbers(rows: ir.Table, schema: TableSchema) -> Iterator[RowCheck]:
     """Further columns that hold an infinite number."""
-    known = schema.dtypes
-    for name in rows.columns:
-        if name not in known and rows[name].type().is_floating():
+    for number, name in enumerate(further_columns(rows.columns, schema), start=len(schema.columns)):
+        if rows[name].type().is_floating() and unread(number) not in rows.columns:
             rule, remedy = _READ_RULES["number"]
             yield RowCheck(name, rule, remedy, _true(~is_finite(rows[name])))
 
@@ -82,7 +88,7 @@ def known_channel(rows: ir.Table, plan: Plan) -> RowCheck:
     """A channel that the plan does not have."""
     channels = tuple(plan.channels)
     remedy = "Correct it, take the rows out, or add the channel to the plan."
-    broken = _true(rows.channel.notin(channels))
+    broken = _unknown(rows.channel, channels)
     return RowCheck("channel", "is not a channel of the plan", remedy, broken, channels)
 
 
@@ -90,35 +96,40 @@ def unplanned_channel(rows: ir.Table, plan: Plan) -> RowCheck:
     """A channel in earlier contacts that the plan does not have: kept, for rules that name no channel."""
     channels = tuple(plan.channels)
     remedy = "These contacts count only in rules that name no channel."
-    broken = _true(rows.channel.notin(channels))
+    broken = _unknown(rows.channel, channels)
     return RowCheck("channel", "is not a channel of the plan", remedy, broken, channels, warns=True)
 
 
-def granted_or_denied(rows: ir.Table, _plan: Plan) -> RowCheck:
+def known_words(column: str, plan: Plan) -> tuple[str, ...]:
+    """The words that may stand in a column of the kind `word`."""
+    return ("granted", "denied") if column == "status" else tuple(plan.policy.restrictions)
+
+
+def granted_or_denied(rows: ir.Table, plan: Plan) -> RowCheck:
     """A permission's status is one of two words."""
-    broken = _true(rows.status.notin(["granted", "denied"]))
-    known = ("granted", "denied")
+    known = known_words("status", plan)
+    broken = _unknown(rows.status, known)
     return RowCheck("status", "is neither granted nor denied", "Write granted or denied.", broken, known)
 
 
 def known_topic(rows: ir.Table, _plan: Plan) -> RowCheck:
     """A permission's topic is a contact type."""
-    broken = _true(rows.topic.notin(CONTACT_TYPES))
+    broken = _unknown(rows.topic, tuple(CONTACT_TYPES))
     remedy = "Leave the cell empty if the row covers all types."
     return RowCheck("topic", "is not a contact type", remedy, broken, tuple(CONTACT_TYPES))
 
 
 def known_type(rows: ir.Table, _plan: Plan) -> RowCheck:
     """An earlier contact's type is one of the six; a misspelt one would silently escape the caps."""
-    broken = _true(rows.type.notin(CONTACT_TYPES))
+    broken = _unknown(rows.type, tuple(CONTACT_TYPES))
     remedy = "Leave the cell empty if the type is not known; it then counts as every type."
     return RowCheck("type", "is not a contact type", remedy, broken, tuple(CONTACT_TYPES))
 
 
 def known_reason(rows: ir.Table, plan: Plan) -> RowCheck:
     """A restriction's reason is listed in the plan."""
-    reasons = tuple(plan.policy.restrictions)
-    broken = _true(rows.reason.notin(reasons)) if reasons else rows.reason.notnull()
+    reasons = known_words("reason", plan)
+    broken = _unknown(rows.reason, reasons) if reasons else rows.reason.notnull()
     remedy = "List it under policy.restrictions (with `blocks: []` if it blocks nothing)."
     return RowCheck("reason", "is not in policy.restrictions", remedy, broken, reasons)
 
@@ -180,7 +191,7 @@ ROW_CHECKS: dict[str, tuple[RuleOfRows, ...]] = {
 
 
 def row_checks(rows: ir.Table, schema: TableSchema, plan: Plan) -> list[RowCheck]:
-    """Return all row checks of a freshly opened table (its columns and UNREAD)."""
+    """Return all row checks of a freshly opened table."""
     return [
         *unread_cells(rows, schema),
         *empty_cells(rows, schema),
@@ -191,3 +202,8 @@ def row_checks(rows: ir.Table, schema: TableSchema, plan: Plan) -> list[RowCheck
 
 def _true(condition: ir.BooleanValue) -> ir.BooleanValue:
     return condition.fill_null(ibis.literal(False))
+
+
+def _unknown(column: ir.Value, words: tuple[str, ...]) -> ir.BooleanValue:
+    """Cells that hold another word. DuckDB asks a function once a word of a file, an IN once a row."""
+    return column.notnull() & ~ibis.array(list(words)).contains(column)

@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import ibis
 import ibis.expr.types as ir
 
-from optimizer.engine import Engine
 from optimizer.faults import Fault
 from optimizer.plan_values import nearest
 from optimizer.table_cells import whole_number
-from optimizer.table_checks import RowCheck
-from optimizer.table_schema import UNREAD, TableSchema
+from optimizer.table_checks import RowCheck, row_checks
+from optimizer.table_rows import ReadTable, completed
+from optimizer.table_schema import DIGEST, TableSchema
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
 
 
-def count_checks(engine: Engine, rows: ir.Table, checks: list[RowCheck]) -> tuple[list[int], int, str]:
-    """Count in one pass what each check finds, the rows, and their checksum.
+@dataclass(frozen=True)
+class CountedTable:
+    """A table, its `rows` with all columns, their checks, what each found, and the `checksum`.
 
     The checksum is the sum, modulo 2^64, of a hash of each row with its columns in alphabetical order.
     """
-    content = sorted(name for name in rows.columns if name != UNREAD)
-    digest = engine.fingerprint({name: rows[name] for name in content})
-    counts = rows.aggregate(
+
+    read: ReadTable
+    rows: ir.Table
+    checks: list[RowCheck]
+    counts: list[int]
+    number: int
+    checksum: str
+
+    @property
+    def schema(self) -> TableSchema:
+        """The table's schema."""
+        return self.read.schema
+
+
+def counted(read: ReadTable, plan: Plan) -> CountedTable:
+    """Count in one pass what each check finds, the rows, and their checksum.
+
+    A second pass is only needed where a column does not hold its values as they stand.
+    """
+    rows = completed(read.rows, read.schema)
+    checks = row_checks(rows, read.schema, plan)
+    digest = rows[DIGEST]
+    measures = rows.aggregate(
         **{f"check{number}": check.broken.sum().fill_null(0) for number, check in enumerate(checks)},
         rows=rows.count(),
         low=(digest & 0xFFFFFFFF).sum().fill_null(0),
         high=((digest >> 32) & 0xFFFFFFFF).sum().fill_null(0),
     )
-    found = counts.to_pyarrow().to_pylist()[0]
+    found = measures.to_pyarrow().to_pylist()[0]
+    counts = [found[f"check{number}"] for number in range(len(checks))]
+    closer = read.closely(
+        check.column for check, count in zip(checks, counts, strict=True) if check.reads and count
+    )
+    if closer is not read:
+        return counted(closer, plan)
     checksum = (found["low"] + (found["high"] << 32)) % (1 << 64)
-    return [found[f"check{number}"] for number in range(len(checks))], found["rows"], f"{checksum:016x}"
+    return CountedTable(read, rows, checks, counts, found["rows"], f"{checksum:016x}")
 
 
 def fault_of(check: RowCheck, count: int, rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Fault:
@@ -57,12 +86,28 @@ def repeated_keys(rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Ite
         yield Fault(schema.name, ", ".join(key), "is not unique", "Keep one row of each.", count, keys)
 
 
-def strangers(rows: ir.Table, customers: ir.Table, schema: TableSchema, integer_ids: bool) -> Fault | None:
-    """Rows of people who are not in the customers table."""
+def strangers(tables: Sequence[CountedTable]) -> dict[str, int]:
+    """Count by table the rows of people who are not in the customers table, looking all up at once."""
+    customers = next((table for table in tables if table.schema.name == "customers"), None)
+    compared = [table for table in tables if table.schema.strangers is not None]
+    if customers is None or not customers.number or not compared:
+        return {}
+    ids = [
+        table.rows.filter(table.rows.customer_id.notnull()).select(
+            "customer_id", place=ibis.literal(place, "int64")
+        )
+        for place, table in enumerate(compared)
+    ]
+    unknown = ibis.union(*ids).anti_join(customers.rows.select("customer_id"), "customer_id")
+    found = unknown.group_by("place").agg(rows=unknown.count()).to_pyarrow().to_pylist()
+    return {compared[row["place"]].schema.name: row["rows"] for row in found}
+
+
+def stranger_fault(
+    rows: ir.Table, customers: ir.Table, count: int, schema: TableSchema, integer_ids: bool
+) -> Fault:
+    """The fault of `count` rows of people who are not in the customers table."""
     unknown = rows.filter(rows.customer_id.notnull()).anti_join(customers, "customer_id")
-    count = int(unknown.count().to_pyarrow().as_py())
-    if not count:
-        return None
     keys = first_keys(unknown, schema.key, integer_ids)
     remedy = "Add these customers or take the rows out; ids are compared as text."
     return Fault(schema.name, "customer_id", "is not in customers", remedy, count, keys)

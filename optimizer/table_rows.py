@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import ibis
@@ -12,9 +13,10 @@ import ibis.expr.types as ir
 from optimizer.engine import Engine, NoSuchTable
 from optimizer.faults import BadInput, Fault
 from optimizer.plan_values import nearest, suggestion
-from optimizer.table_cells import blank_to_null, can_be, number_columns, read_cell
+from optimizer.table_cells import as_it_stands, blank_to_null, can_be, number_columns, read_cell, stands
+from optimizer.table_checks import known_words
 from optimizer.table_files import check_header, find_files, read_files, reading
-from optimizer.table_schema import DTYPES, UNREAD, Column, TableSchema
+from optimizer.table_schema import DIGEST, DTYPES, Column, TableSchema, further_columns, told, unread
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
@@ -22,13 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadTable:
-    """A table as it was read: typed `rows` of the columns given and UNREAD, not checked yet."""
+    """A table as it was read: typed `rows` of the columns given, DIGEST and `unread`, not checked yet.
+
+    Columns are taken for such as need no reading where their type lets them be. Where cells turn out
+    not read, `closely` gives the table with their columns read in earnest.
+    """
 
     schema: TableSchema
     source: str
     rows: ir.Table
     integer_ids: bool
     warnings: tuple[str, ...]
+    reader: Callable[[frozenset[str]], ir.Table] | None = None
+    close: frozenset[str] = frozenset()
+
+    def closely(self, columns: Iterable[str]) -> ReadTable:
+        """The same with these columns, named as in the file, read in earnest; itself if they are."""
+        close = self.close.union(columns)
+        if self.reader is None or close == self.close:
+            return self
+        return replace(self, rows=self.reader(close), close=close)
 
 
 def ids_are_whole(engine: Engine, plan: Plan, given: Sequence[TableSchema]) -> bool:
@@ -73,12 +88,16 @@ def read_table(
     with reading(engine, schema.name, source):
         raw = _empty_as_text(raw, schema)
         _check_columns(raw, schema)
-        rows = _typed(engine, raw, schema, plan, whole_ids)
+        reader = partial(_typed, engine, raw, schema, plan, whole_ids)
         if as_csv:
-            rows = engine.keep(schema.name, rows)
+            rows = engine.keep(schema.name, reader(None))
             rows = _with_numbers(engine, rows, schema) if schema.open_ended else rows
+            rows = rows.mutate(**{DIGEST: _digest(engine, {name: rows[name] for name in told(rows.columns)})})
+        else:
+            rows = reader(frozenset())
     integer_ids = "customer_id" in raw.columns and raw.customer_id.type().is_integer()
-    return ReadTable(schema, source, rows, integer_ids, tuple(_unused_columns(raw, schema)))
+    unused = tuple(_unused_columns(raw, schema))
+    return ReadTable(schema, source, rows, integer_ids, unused, None if as_csv else reader)
 
 
 def _of_database(engine: Engine, table: str, source: str) -> ir.Table:
@@ -159,24 +178,53 @@ def completed(rows: ir.Table, schema: TableSchema) -> ir.Table:
     return rows.select(**values, **{name: rows[name] for name in rows.columns if name not in values})
 
 
-def _typed(engine: Engine, raw: ir.Table, schema: TableSchema, plan: Plan, whole_ids: bool) -> ir.Table:
-    """Return the schema's columns that are given, with their types, then UNREAD, then further columns."""
+def _typed(
+    engine: Engine,
+    raw: ir.Table,
+    schema: TableSchema,
+    plan: Plan,
+    whole_ids: bool,
+    close: frozenset[str] | None,
+) -> ir.Table:
+    """Return the given columns of the schema with their types, further columns, `unread` and DIGEST.
+
+    Columns in `close` are read in earnest, others where their type asks for it; None stands for all, and
+    for no DIGEST.
+    """
     values: dict[str, ir.Value] = {}
-    unread = ibis.literal(0, "int32")
+    doubts: dict[str, ir.Value] = {}
+    cells: dict[str, ir.Value] = {}
     for number, column in enumerate(schema.columns):
-        if column.given_as in raw.columns:
-            cell = blank_to_null(raw[column.given_as])
-            value = read_cell(engine, cell, column.kind, plan.data.timezone)
-            bad = value.isnull() & cell.notnull() if column.kind != "word" else ibis.literal(False)
-            unread = unread | bad.ifelse(1 << number, 0).cast("int32")
-            values[column.name] = _filled(value.cast(DTYPES[column.kind]), column, values)
+        if column.given_as not in raw.columns:
+            continue
+        cell = raw[column.given_as]
+        fine = stands(cell, column.kind, known_words(column.name, plan))
+        if fine is False or (fine is not True and (close is None or column.given_as in close)):
+            cell = blank_to_null(cell)
+            value = read_cell(engine, cell, column.kind, plan.data.timezone).cast(DTYPES[column.kind])
+            if column.kind not in ("text", "word"):
+                doubts[unread(number)] = value.isnull() & cell.notnull()
+        else:
+            value = as_it_stands(cell, column.kind)
+            if fine is not True:
+                doubts[unread(number)] = (~fine).fill_null(ibis.literal(False))
+        values[column.name] = _filled(value, column, values)
+        # The text of a number takes longer to hash than the number.
+        cells[column.name] = cell if cell.type().is_integer() else values[column.name]
     if whole_ids and "customer_id" in values:
         values["customer_id"] = raw.customer_id.cast("int64")
-    values[UNREAD] = unread
-    if schema.open_ended:
-        further = [name for name in raw.columns if name.lower() not in schema.dtypes]
-        values |= {name: blank_to_null(raw[name]) for name in further}
-    return raw.select(**values)
+    for number, name in enumerate(further_columns(raw.columns, schema), start=len(schema.columns)):
+        fine = stands(raw[name], None)
+        near = close is None or name in close
+        values[name] = cells[name] = blank_to_null(raw[name]) if near else raw[name]
+        if not near and not isinstance(fine, bool):
+            doubts[unread(number)] = (~fine).fill_null(ibis.literal(False))
+    digest = {} if close is None else {DIGEST: _digest(engine, cells)}
+    return raw.select(**values, **doubts, **digest)
+
+
+def _digest(engine: Engine, cells: dict[str, ir.Value]) -> ir.Value:
+    return engine.fingerprint({name: cells[name] for name in sorted(cells)})
 
 
 def _filled(value: ir.Value, column: Column, values: dict[str, ir.Value]) -> ir.Value:
@@ -188,8 +236,7 @@ def _filled(value: ir.Value, column: Column, values: dict[str, ir.Value]) -> ir.
 
 def _with_numbers(engine: Engine, rows: ir.Table, schema: TableSchema) -> ir.Table:
     """Turn further columns from CSV into numbers where every cell is one."""
-    further = [name for name in rows.columns if name not in schema.dtypes and name != UNREAD]
-    kinds = number_columns(rows, further)
+    kinds = number_columns(rows, further_columns(rows.columns, schema))
     if not kinds:
         return rows
     cast = rows.mutate(**{name: rows[name].cast(kind) for name, kind in kinds.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,8 +20,22 @@ DTYPES = {
 """The type of each kind after reading."""
 
 
-UNREAD = "\x1fcells not read"
-"""Column of a freshly read table: bit n is set where the schema's column n held what is no such value."""
+DIGEST = "\x1fdigest"
+"""Column of a freshly read table: a hash of the row's cells."""
+
+
+def unread(number: int) -> str:
+    """Column of a freshly read table: whether the cell of its column `number` was not read.
+
+    The schema's columns are numbered first, then those that an open-ended table has besides. There is none
+    for a column that can always be read.
+    """
+    return f"\x1f{number}"
+
+
+def told(columns: Iterable[str]) -> list[str]:
+    """The columns of a freshly read table without those that only its reading needs."""
+    return [name for name in columns if not name.startswith("\x1f")]
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,11 @@ class TableSchema:
         """Return the schema with the column of that name replaced."""
         columns = tuple(column if old.name == column.name else old for old in self.columns)
         return replace(self, columns=columns)
+
+
+def further_columns(columns: Iterable[str], schema: TableSchema) -> list[str]:
+    """The columns that an open-ended table has besides those of its schema; its reader's own are none."""
+    return [name for name in told(columns) if name.lower() not in schema.dtypes] if schema.open_ended else []
 
 
 ID = Column("customer_id")

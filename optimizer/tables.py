@@ -14,11 +14,18 @@ from optimizer.audience import check_audiences
 from optimizer.engine import Engine
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions, open_engine
 from optimizer.faults import BadInput, Fault
-from optimizer.table_checks import row_checks
-from optimizer.table_faults import count_checks, empty_segments, fault_of, repeated_keys, strangers
+from optimizer.table_faults import (
+    CountedTable,
+    counted,
+    empty_segments,
+    fault_of,
+    repeated_keys,
+    stranger_fault,
+    strangers,
+)
 from optimizer.table_files import reading
-from optimizer.table_rows import ReadTable, completed, ids_are_whole, read_table
-from optimizer.table_schema import SCHEMAS, UNREAD, TableSchema, schemas
+from optimizer.table_rows import completed, ids_are_whole, read_table
+from optimizer.table_schema import SCHEMAS, TableSchema, schemas, told
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
@@ -66,27 +73,37 @@ class Tables:
             later=(~kept).sum().fill_null(0), late=(kept & late).sum().fill_null(0)
         ).to_pyarrow()
         later_sales = (transactions.transacted_on >= day).sum().fill_null(0).to_pyarrow().as_py()
-        told = (
-            (counted["later"][0].as_py(), f"contact_history: {{}} contacted on or after {day}, left out."),
-            (
-                counted["late"][0].as_py(),
-                f"contact_history: {{}} responded on or after {day}, not counted yet.",
-            ),
+        later, answered_late = counted["later"][0].as_py(), counted["late"][0].as_py()
+        warned = (
+            (later, f"contact_history: {{}} contacted on or after {day}, left out."),
+            (answered_late, f"contact_history: {{}} responded on or after {day}, not counted yet."),
             (later_sales, f"transactions: {{}} dated on or after {day}, left out."),
         )
-        nothing = ibis.literal(0.0)
-        known = history.filter(kept).mutate(
-            responded=late.ifelse(ibis.literal(0, "int8"), history.responded),
-            responded_on=late.ifelse(ibis.null("date"), history.responded_on),
-            revenue=late.ifelse(nothing, history.revenue),
-            margin=late.ifelse(nothing, history.margin),
-        )
+        # What finds nothing is not asked of every row again by each query that follows.
+        if later:
+            history = history.filter(kept)
+        if answered_late:
+            history = _not_yet_answered(history, day)
+        if later_sales:
+            transactions = transactions.filter(transactions.transacted_on < day)
         return replace(
             self,
-            contact_history=known,
-            transactions=transactions.filter(transactions.transacted_on < day),
-            warnings=(*self.warnings, *(words.format(_rows(count)) for count, words in told if count)),
+            contact_history=history,
+            transactions=transactions,
+            warnings=(*self.warnings, *(words.format(_rows(count)) for count, words in warned if count)),
         )
+
+
+def _not_yet_answered(history: ir.Table, day: date) -> ir.Table:
+    """The contacts, those answered on or after `day` without a response."""
+    late = (history.responded_on >= day).fill_null(ibis.literal(False))
+    nothing = ibis.literal(0.0)
+    return history.mutate(
+        responded=late.ifelse(ibis.literal(0, "int8"), history.responded),
+        responded_on=late.ifelse(ibis.null("date"), history.responded_on),
+        revenue=late.ifelse(nothing, history.revenue),
+        margin=late.ifelse(nothing, history.margin),
+    )
 
 
 @dataclass
@@ -119,9 +136,10 @@ def open_tables(plan: Plan, options: EngineOptions = BY_THE_PLAN) -> Tables:
 
 
 def _checked(plan: Plan, engine: Engine) -> _Opening:
-    """Read and check table after table. Raises BadInput with the faults of all."""
+    """Read and count table after table, then tell their faults. Raises BadInput with the faults of all."""
     given = schemas(plan.segments.column)
     opening = _Opening(plan, engine, ids_are_whole(engine, plan, given))
+    found: list[CountedTable | BadInput] = []
     for schema in given:
         source = plan.data.source(schema.name)
         if source is None:
@@ -129,9 +147,15 @@ def _checked(plan: Plan, engine: Engine) -> _Opening:
         try:
             read = read_table(engine, schema, source, plan, opening.whole_ids)
             with reading(engine, schema.name, source):  # what is not kept is read only now
-                _check(opening, read)
+                found.append(counted(read, plan))
         except BadInput as bad:
-            opening.faults.extend(bad.faults)
+            found.append(bad)
+    unknown = strangers([table for table in found if isinstance(table, CountedTable)])
+    for table in found:
+        if isinstance(table, BadInput):
+            opening.faults.extend(table.faults)
+        else:
+            _check(opening, table, unknown.get(table.schema.name, 0))
     if opening.faults:
         raise BadInput(opening.faults)
     return opening
@@ -162,50 +186,45 @@ def _empty(schema: TableSchema, whole_ids: bool) -> ir.Table:
     return ibis.memtable(ibis.schema(kinds).to_pyarrow().empty_table())
 
 
-def _check(opening: _Opening, read: ReadTable) -> None:
-    """Check a table, note what is found, and keep its rows for the tables that follow."""
-    schema, plan = read.schema, opening.plan
+def _check(opening: _Opening, table: CountedTable, unknown: int) -> None:
+    """Note what was found in a table, `unknown` rows of strangers too, and keep the others."""
+    schema, plan, read = table.schema, opening.plan, table.read
     opening.warnings.extend(read.warnings)
     if schema.name == "customers":
         opening.integer_ids = read.integer_ids
-    whole = completed(read.rows, schema)
-    checks = row_checks(whole, schema, plan)
-    counts, number, checksum = count_checks(opening.engine, whole, checks)
-    opening.inputs[schema.name] = {"file": read.source, "rows": number, "checksum": checksum}
-    for check, count in zip(checks, counts, strict=True):
+    opening.inputs[schema.name] = {"file": read.source, "rows": table.number, "checksum": table.checksum}
+    for check, count in zip(table.checks, table.counts, strict=True):
         if count:
-            fault = fault_of(check, count, whole, schema, opening.integer_ids)
+            fault = fault_of(check, count, table.rows, schema, opening.integer_ids)
             if check.warns:
                 opening.warnings.append(str(fault))
             else:
                 opening.faults.append(fault)
-    if not number and schema.if_empty:
+    if not table.number and schema.if_empty:
         opening.faults.append(Fault(schema.name, "", "is empty", schema.if_empty))
         return  # comparing with it would find fault with everything else
-    if not number:
+    if not table.number:
         opening.warnings.append(f"{schema.name}: the table is empty.")
     if schema.unique:
-        opening.faults.extend(repeated_keys(whole, schema, opening.integer_ids))
-    kept = completed(_of_customers(opening, schema, read.rows), schema).drop(UNREAD)
+        opening.faults.extend(repeated_keys(table.rows, schema, opening.integer_ids))
+    rows = _without_strangers(opening, schema, read.rows, unknown) if unknown else read.rows
+    kept = completed(rows, schema)
+    kept = kept.select(told(kept.columns))
     if schema.name == "customers":
         opening.faults.extend(check_audiences(plan, dict(kept.schema())))
         opening.warnings.extend(empty_segments(plan, kept))
     opening.rows[schema.name] = kept
 
 
-def _of_customers(opening: _Opening, schema: TableSchema, rows: ir.Table) -> ir.Table:
-    """Compare a table with the customers: note strangers, or leave them out."""
-    customers = opening.rows.get("customers")
-    if schema.strangers is None or customers is None:
-        return rows
-    unknown = strangers(rows, customers, schema, opening.integer_ids)
-    if unknown is None:
-        return rows
+def _without_strangers(opening: _Opening, schema: TableSchema, rows: ir.Table, unknown: int) -> ir.Table:
+    """Note the rows of people who are not customers, or leave them out."""
+    customers = opening.rows["customers"]
     if schema.strangers == "fault":
-        opening.faults.append(unknown)
+        fault = stranger_fault(rows, customers, unknown, schema, opening.integer_ids)
+        opening.faults.append(fault)
         return rows
     opening.warnings.append(
-        f"{schema.name}: {_rows(unknown.rows)} of people who are not in customers (former ones, as a rule), "
+        f"{schema.name}: {_rows(unknown)} of people who are not in customers (former ones, as a rule), "
         "left out."
     )
     # They are few as a rule, and so quicker to leave out again and again than customers are to find.

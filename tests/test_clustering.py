@@ -242,3 +242,12 @@ def test_assignment_is_portable_and_short(found, dialect):
     sql = ibis.to_sql(found.assign(ibis.table(names, name="base")), dialect=dialect)
     assert len(sql) < 20_000
     assert json.loads(found.to_json())["features"] == list(FEATURES)
+
+
+def test_a_small_sample_of_many_is_that_of_lowest_hash_too():
+    names = [f"c{number}" for number in range(2000)]
+    table = pd.DataFrame({"customer_id": names, "x": 1.0})
+    lowest = sorted(names, key=lambda name: hashlib.md5(f"7:{name}".encode()).hexdigest())
+    for size in (1, 40, 1900):
+        sample = sample_for_fit(engine_table(table), seed=7, size=size)
+        assert sample["customer_id"].tolist() == lowest[:size]

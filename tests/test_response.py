@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.response import KEY, contact_counts, estimate, from_table
+from models.contact_counts import contact_counts
+from models.response import KEY, estimate, from_table
 
 AS_OF = date(2026, 3, 1)
 TEXT, FLAG, DAY = pa.string(), pa.int8(), pa.date32()

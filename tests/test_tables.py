@@ -526,6 +526,32 @@ def test_numbers_that_are_none_are_empty_and_infinite_ones_faults(workspace: Wor
     )
 
 
+def test_columns_that_need_reading_have_the_checksum_of_those_that_do_not(workspace: Workspace) -> None:
+    def checksum(**columns: Any) -> str:
+        table = pa.table({"customer_id": [1, 2], "household_id": ["h", None], **columns})
+        return str(workspace.open(customers=table).inputs["customers"]["checksum"])
+
+    plain = checksum(margin=pa.array([1.0, None]), city=["a", None])
+    assert checksum(margin=pa.array([1.0, float("nan")]), city=["a", None]) == plain
+    assert checksum(margin=pa.array([1.0, None]), city=["a", ""]) == plain
+    assert checksum(household_id=["h", ""], margin=pa.array([1.0, None]), city=["a", None]) == plain
+    assert checksum(margin=pa.array([None, 1.0]), city=["a", None]) != plain
+    assert checksum(margin=pa.array([1.0, None]), city=[None, "a"]) != plain
+
+
+def test_flags_are_read_from_numbers_of_any_size(workspace: Workspace) -> None:
+    history = {
+        "customer_id": ["1", "2"],
+        "contacted_on": [date(2026, 11, 1)] * 2,
+        "channel": ["email"] * 2,
+        "campaign": ["sale"] * 2,
+    }
+    found = workspace.open(contact_history=pa.table({**history, "delivered": [None, 0]}))
+    assert rows(found.contact_history, "customer_id", "delivered") == [("1", 1), ("2", 0)]
+    fault = workspace.fault(contact_history=pa.table({**history, "delivered": [1, 2**40]}))
+    assert what(fault) == ("contact_history", "delivered", "is not 0 or 1", 1, ("2",))
+
+
 def test_what_is_not_used_or_not_there_yet(workspace: Workspace) -> None:
     tables = workspace.open(permissions=f"{PERMIT},valid_form\n1,email,granted,x\n")
     (warning,) = tables.warnings
