@@ -60,8 +60,9 @@ class EarlierLists:
         found = read_codes(customers, "tired", self._of_some(customers, "tired", classes))
         told, place = np.unique(found.tired.to_numpy(dtype=np.int64), return_inverse=True)
         tires = effects[found.code.to_numpy(dtype=np.int64)].T
-        before = np.array([np.bincount(place[own], minlength=len(told)) for own in tires])
-        where, day = np.nonzero(before.reshape(len(tires), len(told)).T)
+        counts = [np.bincount(place[own], minlength=len(told)) for own in tires]
+        before = np.array(counts, dtype=np.int64).reshape(len(tires), len(told))
+        where, day = np.nonzero(before.T)
         return pd.DataFrame({"tired": told[where], "send_day": day, "before": before[day, where]})
 
     def lists(self, customers: ir.Table, column: str, classes: NDArray[np.int64] | None = None) -> Lists:

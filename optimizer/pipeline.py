@@ -153,6 +153,7 @@ def _solved(plan: Plan, tables: Tables, problem: Problem, clock: _Clock) -> Solu
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
+    """The calendar and its kin, with ids as they came."""
     scheduler = Scheduler(
         plan,
         tables.engine,
