@@ -47,7 +47,8 @@ def _write_both(local: DuckDB, contacts: CodedRows, path: Path, lines: CsvFiles)
 def write_contacts(local: DuckDB, contacts: CodedRows, writers: Sequence[Writer]) -> None:
     """Give the contacts to the writers, by date and customer, with their ids.
 
-    Ids are made of rows that are sorted already: there is less to sort without them.
+    Ids are made of rows that are sorted already: there is less to sort without them. (DuckDB reads a table in
+    the order in which it was filled, unless it is told otherwise.)
     """
     options = contacts.book[["channel", "campaign"]].drop_duplicates(ignore_index=True)
     numbered = contacts.book.merge(options.assign(option=options.index), on=["channel", "campaign"])

@@ -162,6 +162,7 @@ def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
+    """The calendar and its kin, with ids as they came."""
     scheduler = Scheduler(
         plan,
         tables.engine,
