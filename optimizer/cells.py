@@ -112,11 +112,17 @@ def make_cells(
     fine = fine_cells(engine, keys, Patterns(plan, keys, timetable))
     drawn = len(fine) > plan.merge_above
     part = fine.drawn(DRAWN) if drawn else fine
+    return AllCells(fine, *part_cells(part, keys, timetable, shared_caps), drawn)
+
+
+def part_cells(
+    part: FineCells, keys: CustomerKeys, timetable: Timetable, shared_caps: tuple[FrequencyCap, ...]
+) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
+    """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
     told = part.kinds.table.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    cells, cell, twin = _cells(part, profile, leeway, kept, planned)
-    return AllCells(fine, cells, cell, twin, drawn)
+    return _cells(part, profile, leeway, kept, planned)
 
 
 def _cells(
@@ -126,7 +132,6 @@ def _cells(
     kept: NDArray[np.int64],
     planned: NDArray[np.int32],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct cells, the cell of each fine one, and the twin of each held-out one."""
     kinds, kind, held = part.kinds, part.kind, part.held_out
     own = np.column_stack([part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind]])
     twins = own[held]

@@ -11,27 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.cells import Cells, Provisional, leeway_of, provisional_plans
-from optimizer.customer_keys import CustomerKeys
 from optimizer.customer_lists import marks_of
 from optimizer.fine_cells import FineCells
 from optimizer.kinds import merged
+from optimizer.problem import Problem
 from optimizer.resolution import Resolution, resolutions
-from optimizer.rules import FrequencyCap
-from optimizer.timetable import Timetable
 
 KINDS_A_CELL = 10
 """Kinds are merged until there is one for so many cells: the rest is for their earlier contacts."""
 
 
-def generous_cells(
-    fine: FineCells,
-    keys: CustomerKeys,
-    timetable: Timetable,
-    shared: tuple[FrequencyCap, ...],
-    most: int,
-    same_fatigue: bool,
-) -> Cells:
-    """About `most` cells at most; see Resolution for `same_fatigue`."""
+def generous_cells(problem: Problem, most: int) -> Cells:
+    """All customers in about `most` cells at most."""
+    fine, keys, timetable = problem.everyone.fine, problem.keys, problem.timetable
+    # A contact may be worth more when it tires: then no fatigue but the customer's own will do.
+    same_fatigue = bool((problem.objective.gain < 0).any())
     kinds = merged(fine.kinds, fine.patterns, max(1, most // KINDS_A_CELL))
     kind = kinds.rows.kind.to_numpy(dtype=np.int64)[fine.kind]
     effects = keys.earlier.effects.by_code
@@ -41,7 +35,10 @@ def generous_cells(
     own = kinds.table.max_contacts.to_numpy(dtype=np.int64)[kind[first]]
     told = fine.lists.told_by(marks_of(step.classes))[fine.listed[first]]
     leeway = leeway_of(
-        effects.merged(step.classes, generous=True), lists.some(lists.number(told)), shared, own
+        effects.merged(step.classes, generous=True),
+        lists.some(lists.number(told)),
+        problem.graph.shared_caps,
+        own,
     )
     promised = kinds.table.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(promised, keys.provisional_lists, timetable)

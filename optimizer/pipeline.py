@@ -17,11 +17,13 @@ from optimizer.conflict_finder import ConflictFinder
 from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.faults import BadInput, Fault
+from optimizer.generous_cells import generous_cells
 from optimizer.linear_plan import Shortage
-from optimizer.menu_solution import generous_version, solve_from_menu, with_bound
+from optimizer.menu_solution import solve_from_menu
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
+from optimizer.proof import bound_of_all
 from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler
@@ -144,10 +146,11 @@ def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
     except (Shortage, OnlyWholeNumbers):
         # What cannot hold for customers who may have more than they really may cannot hold for these.
         clock.start("conflict")
-        _solved_exactly(plan, problem.over(generous_version(plan, problem)), clock)
+        _solved_exactly(plan, problem.over(generous_cells(problem, plan.merge_above)), clock)
         raise BadInput([_TOO_COARSE]) from None
     clock.start("bound", "for all customers and all streams")
-    return with_bound(plan, problem, solution)
+    bound = bound_of_all(problem, solution, plan.merge_above, clock.detail)
+    return solution.bounded_by(bound)
 
 
 def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:

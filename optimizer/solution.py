@@ -45,6 +45,11 @@ class Solution:
     control: pd.DataFrame
     stays: int
 
+    def bounded_by(self, bound: float) -> Solution:
+        """The same with another bound on all plans."""
+        bound = max(bound, self.whole.value)
+        return replace(self, whole=replace(self.whole, bound=bound), linear_bound=bound)
+
     @property
     def cells_sharing(self) -> int:
         """How many cells share a row of the program with others."""

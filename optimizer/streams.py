@@ -78,6 +78,13 @@ class Pricing:
         parts = (self._timetable, self._rules, self._graph)
         return Pricing(*parts, cells, self.limits, self.switches, self.objective, self.book)
 
+    def begin_like(self, other: Pricing) -> None:
+        """Let the searches of all cells begin with the mean penalties of another's cells of their segment."""
+        weight = np.zeros((len(self.cells.segments), len(other.cells)))
+        weight[other.cells.segment, np.arange(len(other.cells))] = other.cells.customers
+        mean = (weight @ other._penalty) / np.maximum(1.0, weight.sum(axis=1))[:, None]
+        self._penalty[:] = mean[self.cells.segment]
+
     def _bonuses(self) -> list[NDArray[np.bool_]]:
         """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""
         bonuses = [np.asarray(self.limits[r].use.any(axis=0)) for r in self._reach]
