@@ -155,7 +155,7 @@ def _solved(plan: Plan, tables: Tables, problem: Problem, clock: _Clock) -> Solu
 
 
 def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
-    """The calendar and its kin, sorted, with ids as they came."""
+    """The calendar and its kin with ids as they came, not yet sorted."""
     scheduler = Scheduler(
         plan,
         tables.engine,
@@ -168,18 +168,18 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) 
     schedule = scheduler.schedule(solution.whole, solution.pricing.cells.members, solution.linear.prices)
     whole_segments = all(label.lstrip("-").isdigit() for label in problem.cells.segments)
 
-    def typed(table: ir.Table, order: list[str]) -> ir.Table:
+    def typed(table: ir.Table) -> ir.Table:
         if tables.integer_ids:
             table = table.mutate(customer_id=table.customer_id.cast("int64"))
         if whole_segments:
             table = table.mutate(segment=table.segment.cast("int64"))
-        return table.order_by(order)
+        return table
 
     return replace(
         schedule,
-        calendar=typed(schedule.calendar, ["contact_on", "customer_id"]),
-        control=typed(schedule.control, ["contact_on", "customer_id"]),
-        assignments=typed(schedule.assignments, ["customer_id"]),
+        calendar=typed(schedule.calendar),
+        control=typed(schedule.control),
+        assignments=typed(schedule.assignments),
     )
 
 
@@ -230,9 +230,9 @@ def _result(
         allocation,
         limits,
         outcome.rates_table(rates.frame),
-        schedule.calendar,
-        schedule.control,
-        schedule.assignments,
+        schedule.calendar.order_by("contact_on", "customer_id"),
+        schedule.control.order_by("contact_on", "customer_id"),
+        schedule.assignments.order_by("customer_id"),
         warnings,
         outcome.with_labels(permissions),
         tables.engine,
