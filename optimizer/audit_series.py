@@ -81,6 +81,10 @@ def _in_full_stretches(named: ir.Table, days: int) -> ir.Table:
     """
     # A contact further back shares no stretch with one of the period.
     rows = named.filter(named.day > -days)
+    ended = rows.mutate(held=rows.count().over(days_around(rows, days - 1, 0)))
+    # Contacts before the period are at fault only where a stretch that reaches into it is full.
+    full = ended.filter(ended.day >= 0, ended.held > ended.allowed)
+    rows = rows.semi_join(full, "customer_id")
     begun = rows.mutate(held=rows.count().over(days_around(rows, 0, days - 1)))
     most = begun.mutate(most=begun.held.max().over(days_around(begun, days - 1, 0)))
     broken = most.filter(most.planned & most.binds & (most.most > most.allowed))

@@ -75,7 +75,7 @@ def _permission(
     ]
     is_open = told.channel.isin(open_channels)
     faulty = told.filter(told.denied | ~told.granted & (~is_open | told.ever))
-    # One look at all contacts; what is found is little, as a rule.
+    # Looked at once; what is found is little, as a rule.
     faulty = tables.engine.keep("contacts without permission", faulty)
     yield _at_fault(faulty.filter(faulty.denied), "denied")
     refused, is_open = faulty.filter(~faulty.granted), faulty.channel.isin(open_channels)
