@@ -191,6 +191,8 @@ def test_spacing() -> None:
         case("one day", [*sale(3), *news(4)], [("spacing", 3), ("spacing", 4)]),
         case("from history", sale(0), [("spacing", 0)], contact_history=[(-1, "mail", "x")]),
         case("to a commitment", sale(3), [("spacing", 3)], commitments=[(3, "mail", "bill")]),
+        # Only stretches that reach into the period are judged.
+        case("before the period", [*sale(-2), *news(-2)], [("window", -2)] * 2 + [("one_a_day", -2)] * 2),
     )
 
 
