@@ -7,6 +7,7 @@ relaxation: A. M. Geoffrion, Mathematical Programming Study 2, 1974), the best s
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def _each(problem: Problem, solution: Solution, progress: Callable[[str], None])
     """What the customers' best streams are worth at the prices, some cells at a time."""
     fine, whole, total = problem.everyone.fine, solution.whole, 0.0
     prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
-    for n, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for n, (first, last) in enumerate(pairwise(ends)):
         here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
         part = fine.some(here, fine.customers[here])
         cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
