@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,11 +48,23 @@ class MenuChoice:
         self, fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
     ) -> None:
         self.fine, self.menu, self.pricing = fine, menu, menu.pricing
-        self.blocks = _blocks(fine)
-        self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
         self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable), fit.free
         self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
         self._stream_use, self._tiring = self._uses(), self._tires()
+        self._place()
+
+    def of_part(self, customers: int) -> MenuChoice:
+        """The choice of about so many customers, in whose place all others stand."""
+        part = copy(self)
+        part.fine = self.fine.drawn(customers)
+        part._place()
+        return part
+
+    def _place(self) -> None:
+        fine = self.fine
+        self.blocks = _blocks(fine)
+        self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
+        self._choosers = self._choosers._replace(kind=fine.kind, listed=fine.listed, customers=fine.customers)
 
     @property
     def menu_size(self) -> int:
