@@ -91,10 +91,13 @@ class AllCells:
 
     def members(self, engine: Engine) -> ir.Table:
         """Every customer's customer_id, held_out, tired, cell and, where held out, twin (else -1)."""
-        told = self.fine.lists.sums[self.fine.listed]
-        book = pd.DataFrame({"kind": self.fine.kind, "earlier": told, "cell": self.cell, "twin": self.twin})
+        fine = self.fine
+        told, tired = fine.lists.sums[fine.listed], fine.tired[fine.listed]
+        book = pd.DataFrame(
+            {"kind": fine.kind, "earlier": told, "tired": tired, "cell": self.cell, "twin": self.twin}
+        )
         rows = table_of(book, dict.fromkeys(book.columns, "int64"))
-        found = self.fine.members.join(rows, ["kind", "earlier"])
+        found = fine.members.join(rows, ["kind", "earlier"])
         return engine.keep("customer_cells", found.select("customer_id", "held_out", "tired", "cell", "twin"))
 
 

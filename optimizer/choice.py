@@ -204,7 +204,8 @@ def _choosers(
     shape = (len(menu.streams), menu.words)
     arrays = (
         fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
-        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape), effects.tired,
+        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape),
+        fine.tired, fine.fatigue,
         np.array([room.filled for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.lists)),
         np.array([room.own for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.kinds)),
         np.array([room.owns for room in rooms], dtype=np.int64),

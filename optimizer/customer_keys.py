@@ -54,11 +54,11 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id, the columns KIND, `earlier` and `tired`; the rest tells what they mean.
+    """`table` has customer_id, the columns KIND and `earlier`; the rest tells what they mean.
 
     `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
-    provisional, earlier and tired tell lists of codes.
+    provisional and earlier tell lists of codes.
     """
 
     table: ir.Table
@@ -97,7 +97,7 @@ def customer_keys(
     for name, own in rows.items():
         told = None if own is None else summed(own, {name: marks(counts[name])})
         keys = _with(keys, told, [name])
-    keys = _with(keys, earlier.told(), ["earlier", "tired", "earlier_contacts"])
+    keys = _with(keys, earlier.told(), ["earlier", "earlier_contacts"])
     limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
     keys = keys.mutate(max_contacts=limit).drop("earlier_contacts")
     table = tables.engine.keep("customer_keys", keys)

@@ -39,9 +39,9 @@ class Kinds:
         return frame.assign(customers=customers.astype(np.int64))
 
     def of_customers(self, keys: CustomerKeys) -> ir.Table:
-        """customer_id, held_out, earlier, tired and kind of every customer."""
+        """customer_id, held_out, earlier and kind of every customer."""
         book = table_of(self.rows, {**dict(keys.table.select(KIND).schema()), "kind": "int64"})
-        return keys.table.join(book, KIND).select("customer_id", "held_out", "earlier", "tired", "kind")
+        return keys.table.join(book, KIND).select("customer_id", "held_out", "earlier", "kind")
 
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:

@@ -174,7 +174,6 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) 
         solution.pricing,
         solution.cells,
         problem.figures,
-        problem.keys.earlier,
         integer_ids=tables.integer_ids,
     )
     return scheduler.schedule(solution, solution.cells.members(tables.engine))

@@ -14,7 +14,6 @@ from optimizer.cells import AllCells
 from optimizer.coded_rows import CODE, CodedRows
 from optimizer.contact_figures import ContactFigures
 from optimizer.drawing import drawn_by_rank, drawn_by_share
-from optimizer.earlier_lists import EarlierLists
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
@@ -87,14 +86,13 @@ class Scheduler:
         pricing: Pricing,
         cells: AllCells,
         figures: ContactFigures,
-        earlier: EarlierLists,
         *,
         integer_ids: bool,
     ) -> None:
         self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
         self._pricing, self._segment, self._figures = pricing, cells.segment, figures
         self._segments = cells.fine.segments
-        self._earlier, self._integer_ids = earlier, integer_ids
+        self._fatigue, self._integer_ids = cells.fine.fatigue, integer_ids
         self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
 
     def schedule(self, solution: Solution, customers: ir.Table) -> Schedule:
@@ -108,7 +106,7 @@ class Scheduler:
         planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
         planned = self._engine.keep("customers and streams", planned)
         control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
-        contacts, tiring = self._contacts(menu), self._earlier.tiring_contacts(customers)
+        contacts, tiring = self._contacts(menu), self._tiring()
         return Schedule(
             self._coded("contacts", planned, contacts, tiring),
             self._coded("contacts withheld", control, contacts, tiring),
@@ -164,6 +162,11 @@ class Scheduler:
             reached=np.where(first, goal.reached, 0.0),
             cost=self._figures.cost[i],
         )
+
+    def _tiring(self) -> pd.DataFrame:
+        """tired, send_day and before: how many earlier contacts tire one there, if any do."""
+        tired, day = np.nonzero(self._fatigue)
+        return pd.DataFrame({"tired": tired, "send_day": day, "before": self._fatigue[tired, day]})
 
     def _tired(self, streams: list[tuple[tuple[int, int], ...]]) -> NDArray[np.int64]:
         """For each contact, in order, the contacts of its own stream that tire it."""
