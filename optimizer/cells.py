@@ -168,10 +168,8 @@ def _profiles(
     own = part.kinds.table.max_contacts.to_numpy(dtype=np.int64)[part.kind]
     pairs, place = np.unique(np.column_stack([part.listed, own]), axis=0, return_inverse=True)
     leeway = leeway_of(effects, part.lists.some(pairs[:, 0]), shared, pairs[:, 1])
-    marks = leeway.marks()
-    rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
-    _, first, number = np.unique(rows, return_index=True, return_inverse=True)
-    return number.reshape(-1)[place.reshape(-1)].astype(np.int64), leeway.of(first)
+    first, number = leeway.distinct()
+    return number[place.reshape(-1)], leeway.of(first)
 
 
 def leeway_of(

@@ -39,7 +39,14 @@ class Leeway:
         """The leeway of some profiles, in their order."""
         return Leeway(self.open[profiles], self.used[profiles], self.fatigue[profiles], self.ready[profiles])
 
-    def marks(self) -> NDArray[np.uint8]:
+    def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first of the profiles that leave the same things open, and the number of each profile's."""
+        marks = self._marks()
+        rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
+        _, first, number = np.unique(rows, return_index=True, return_inverse=True)
+        return first, number.reshape(-1).astype(np.int64)
+
+    def _marks(self) -> NDArray[np.uint8]:
         """A row of bytes for each profile, equal for profiles that leave the same things open."""
         count = len(self.open)
         return np.hstack(
