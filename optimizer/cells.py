@@ -123,7 +123,7 @@ def part_cells(
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
-    told = part.kinds.table.provisional.to_numpy(dtype=np.int64)
+    told = part.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     return _cells(part, profile, leeway, kept, planned)
 
@@ -154,7 +154,7 @@ def _cells(
         np.bincount(cell, weights=part.customers, minlength=len(distinct)).astype(np.int64),
         part.patterns.allowed(used),
         leeway,
-        kinds.table,
+        kinds.rows,
         groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
         Provisional(distinct[:, 3], planned) if (planned >= 0).any() else None,
     )
@@ -165,7 +165,7 @@ def _profiles(
     part: FineCells, effects: Effects, shared: tuple[FrequencyCap, ...]
 ) -> tuple[NDArray[np.int64], Leeway]:
     """The profile of each fine cell, and what the profiles leave open."""
-    own = part.kinds.table.max_contacts.to_numpy(dtype=np.int64)[part.kind]
+    own = part.kinds.rows.max_contacts.to_numpy(dtype=np.int64)[part.kind]
     pairs, place = np.unique(np.column_stack([part.listed, own]), axis=0, return_inverse=True)
     leeway = leeway_of(effects, part.lists.some(pairs[:, 0]), shared, pairs[:, 1])
     first, number = leeway.distinct()

@@ -199,7 +199,7 @@ def _choosers(
     ]
     flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
     longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
-    told = fine.kinds.table.provisional.to_numpy(dtype=np.int64)
+    told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
     arrays = (

@@ -45,18 +45,18 @@ class FineCells:
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """The labels of the segments, whole numbers by value, then texts."""
-        return tuple(sorted(self.kinds.table.segment.unique(), key=segment_order))
+        return tuple(sorted(self.kinds.rows.segment.unique(), key=segment_order))
 
     @cached_property
     def segment_of_kind(self) -> NDArray[np.int64]:
         """By kind: the place of its segment in `segments`."""
         number = {name: n for n, name in enumerate(self.segments)}
-        return np.asarray(self.kinds.table.segment.map(number).to_numpy(dtype=np.int64))
+        return np.asarray(self.kinds.rows.segment.map(number).to_numpy(dtype=np.int64))
 
     @cached_property
     def segment_size(self) -> NDArray[np.int64]:
         """All customers of each segment."""
-        sizes = self.kinds.table.groupby("segment").customers.sum().reindex(list(self.segments))
+        sizes = self.kinds.rows.groupby("segment").customers.sum().reindex(list(self.segments))
         return np.asarray(sizes.to_numpy(dtype=np.int64))
 
     @cached_property

@@ -61,7 +61,7 @@ def _priced(linear: LinearPlan, chosen: ChosenPlan) -> LinearPlan:
 
 def _twins(fine: FineCells) -> NDArray[np.int64]:
     """By held-out cell the one of customers like it who are not, or else itself; -1 where not held out."""
-    rows = fine.kinds.rows
+    rows = fine.kinds.rows.assign(kind=np.arange(len(fine.kinds)))
     others = rows[rows.held_out == 0].drop(columns=["held_out", "customers"])
     held = rows[rows.held_out != 0].drop(columns=["customers"])
     key = [name for name in KIND if name != "held_out"]
