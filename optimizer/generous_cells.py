@@ -7,7 +7,6 @@ limits that cannot hold for them hold for nobody.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.cells import Cells, Provisional, leeway_of, provisional_plans
@@ -51,7 +50,6 @@ def generous_cells(problem: Problem, most: int) -> Cells:
         np.bincount(cell.reshape(-1), weights=fine.customers).astype(np.int64),
         fine.patterns.allowed(used),
         leeway,
-        groups=pd.DataFrame({"cell": [], "twin": []}, dtype="int64"),  # held-out customers have no twins here
         provisional=Provisional(kept, planned) if (planned >= 0).any() else None,
     )
 

@@ -18,6 +18,7 @@ from optimizer.many_customers import ChosenPlan, chosen_plan, part_plan
 from optimizer.menu import menu_of
 from optimizer.menu_fit import menu_fit
 from optimizer.menu_whole import whole_choice
+from optimizer.planned import Planned
 from optimizer.solution import Solution
 from optimizer.whole_numbers import WholePlan
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from optimizer.problem import Problem
 
 
-def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Solution:
+def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Planned:
     """The best plan in which all customers choose from the menu; its bound is not proved yet.
 
     Raises Shortage and OnlyWholeNumbers as `solve` does, of the part drawn or of the menu: what they
@@ -41,17 +42,8 @@ def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], 
     progress("whole customers")
     whole, use, stays = whole_choice(choice, chosen, np.rint(linear.used))
     cells = problem.everyone.placed(np.arange(len(fine)), _twins(fine))
-    return Solution(
-        _priced(linear, chosen),
-        whole,
-        pricing,
-        np.inf,
-        nodes=0,
-        cells=cells,
-        use=use,
-        control=_control(choice, chosen, whole, cells.twin),
-        stays=stays,
-    )
+    solution = Solution(_priced(linear, chosen), whole, pricing, np.inf, nodes=0, use=use, stays=stays)
+    return Planned(solution, cells, _control(choice, chosen, whole, cells.twin))
 
 
 def _priced(linear: LinearPlan, chosen: ChosenPlan) -> LinearPlan:

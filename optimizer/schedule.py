@@ -17,8 +17,8 @@ from optimizer.drawing import drawn_by_rank, drawn_by_share
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
+from optimizer.planned import Planned
 from optimizer.rules import ContactRules
-from optimizer.solution import Solution
 from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
 
@@ -95,22 +95,22 @@ class Scheduler:
         self._fatigue, self._integer_ids = cells.fine.fatigue, integer_ids
         self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
 
-    def schedule(self, solution: Solution, customers: ir.Table) -> Schedule:
-        """The calendar and its kin; `customers` is AllCells.members of the solution's cells."""
-        whole, held_back = solution.whole, solution.control
+    def schedule(self, planned: Planned, customers: ir.Table) -> Schedule:
+        """The calendar and its kin; `customers` is AllCells.members of the cells planned."""
+        whole, held_back = planned.solution.whole, planned.control
         order = np.lexsort((whole.stream, whole.cell))
         shares = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers}).iloc[
             order
         ]
         menu = self._menu(shares, held_back)
-        planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
-        planned = self._engine.keep("customers and streams", planned)
+        drawn = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
+        drawn = self._engine.keep("customers and streams", drawn)
         control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
         contacts, tiring = self._contacts(menu), self._tiring()
         return Schedule(
-            self._coded("contacts", planned, contacts, tiring),
+            self._coded("contacts", drawn, contacts, tiring),
             self._coded("contacts withheld", control, contacts, tiring),
-            self._assigned(planned, menu),
+            self._assigned(drawn, menu),
             {(int(g), int(s)): label for g, s, label in zip(menu.g, menu.stream, menu.label, strict=True)},
         )
 

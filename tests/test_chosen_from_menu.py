@@ -49,7 +49,7 @@ def not_solved(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> bool:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
