@@ -47,28 +47,28 @@ class ClosePairs:
 
     def filling(self, cap: FrequencyCap) -> Flags:
         """Which pairs are too near for a cap of one contact."""
-        binds = np.array([cap.binds(kind) for kind in self.contacts.kinds])
-        names = np.array([cap.names(kind) for kind in self.contacts.kinds])
+        binds = np.array([cap.binds(kind) for kind in self.contacts.kinds], dtype=bool)
+        names = np.array([cap.names(kind) for kind in self.contacts.kinds], dtype=bool)
         felt: Flags = binds[self.pairs.kind] & names[self.pairs.other]
         return felt & self._within(cap.reach)
 
     def clashing(self, rule: NeverTogether) -> Flags:
         """Which pairs are of different campaigns of the rule and too near."""
         place = {name: n for n, name in enumerate(rule.campaigns)}
-        number = np.array([place.get(kind.campaign, -1) for kind in self.contacts.kinds])
+        number = np.array([place.get(kind.campaign, -1) for kind in self.contacts.kinds], dtype=np.int64)
         one, other = number[self.pairs.kind], number[self.pairs.other]
         apart: Flags = (one >= 0) & (other >= 0) & (one != other)
         return apart & self._within(rule.days)
 
     def on_one_day(self) -> bool:
         """Whether someone has two planned contacts on a day."""
-        planned = np.array([kind.planned for kind in self.contacts.kinds])
+        planned = np.array([kind.planned for kind in self.contacts.kinds], dtype=bool)
         return self.doubled or bool((planned[self.pairs.other] & self._within(0)).any())
 
     def promised(self) -> Flags:
         """Which pairs are a planned contact and a commitment of the same contact."""
-        place = np.array(self.contacts.places)
-        promised = np.array([kind.promised for kind in self.contacts.kinds])
+        place = np.array(self.contacts.places, dtype=np.int64)
+        promised = np.array([kind.promised for kind in self.contacts.kinds], dtype=bool)
         told: Flags = promised[self.pairs.other] & (place[self.pairs.kind] == place[self.pairs.other])
         return told & self._within(0)
 

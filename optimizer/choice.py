@@ -21,6 +21,8 @@ from optimizer.timetable import Timetable
 BLOCKS = 400
 """How many blocks of cells have rows of their own in the program."""
 
+THRIFT = 1e-6
+"""What the dearest contact costs where costs are no part of the objective, in worths of the best contact."""
 NEVER = 1e300
 """The fee of a place on the menu that holds no stream."""
 
@@ -76,18 +78,30 @@ class MenuChoice:
         """The customers of each block."""
         return np.add.reduceat(self.fine.customers, self.blocks[:-1]).astype(np.float64)
 
-    def worth(self, prices: Floats, used: Floats) -> MenuWorth:
-        """What the menu is worth at the prices, campaigns that are not `used` being closed."""
+    def worth(self, prices: Floats, used: Floats, thrifty: bool = True) -> MenuWorth:
+        """What the menu is worth at the prices, campaigns that are not `used` being closed.
+
+        Where costs are no part of the objective, `thrifty` makes a contact cost next to nothing, so that of
+        streams worth the same the cheapest is chosen.
+        """
         pricing, chosen = self.pricing, self._choosers
         worth = pricing.worth(prices, fixed_tolls(used, len(pricing.cells)))
+        thrift = self._thrift() if thrifty and not pricing.objective.pays_setup else np.zeros(pricing.options)
         gain = worth.gain[chosen.segment_of_contact, chosen.option]
         fee = np.full(self._shape, NEVER)
         for g, own in enumerate(self.menu.streams):
             for s, number in enumerate(own.tolist()):
                 contacts = pricing.book.streams[number]
-                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] for t, i in contacts)
+                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] + thrift[i] for t, i in contacts)
                 fee[g, s] -= pricing.bonus(worth, g, contacts)
         return self._measure(gain, fee, float(worth.stay))
+
+    def _thrift(self) -> Floats:
+        """By option: next to nothing, the more the dearer; a contact without a cost counts a little, too."""
+        goal = self.pricing.objective
+        most = max(float(np.abs(goal.gain).max(initial=0.0)), goal.reached)
+        dearest = float(goal.cost.max(initial=0.0)) or 1.0
+        return np.asarray(THRIFT * most * (goal.cost / dearest + THRIFT))
 
     def choose(self, worth: MenuWorth, plain: MenuWorth, former: Choice | None = None) -> Choice:
         """Every cell's best stream at the prices of `worth`; `plain` is the worth without any price."""

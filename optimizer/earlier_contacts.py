@@ -10,8 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.customer_lists import CodeLists
-from optimizer.leeway import Effects, Leeway
+from optimizer.leeway import Effects
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules, FrequencyCap
 from optimizer.tables import Tables
@@ -45,15 +44,6 @@ class EarlierEffects:
             for cap, named in zip(rules.caps, effects.named, strict=True)
         }
         """By the path of each cap the days of the contacts inside or after the period that it names."""
-
-    def leeway(
-        self,
-        lists: CodeLists,
-        shared: Sequence[FrequencyCap],
-        own: NDArray[np.int64] | None = None,
-    ) -> Leeway:
-        """What each list of codes leaves open, see Effects.leeway."""
-        return self.by_code.leeway(lists, shared, own)
 
 
 def earlier_rows(plan: Plan, tables: Tables, timetable: Timetable, lookback: int) -> ir.Table:

@@ -19,6 +19,9 @@ from optimizer.patterns import Patterns
 _MIXED = np.int64(-7_046_029_254_386_353_131)
 """An odd number by which kinds are spread over 64 bits."""
 
+LEAST_DRAWN = 200
+"""How many customers of each stratum are drawn at least, as long as it has so many."""
+
 
 @dataclass(frozen=True)
 class FineCells:
@@ -69,12 +72,33 @@ class FineCells:
         return replace(self, kind=self.kind[cells], listed=self.listed[cells], customers=customers)
 
     def drawn(self, count: int) -> FineCells:
-        """About `count` customers, drawn at even steps, in whose place all others of their segment stand."""
-        cells, weight = even_draw(self.customers.astype(float), min(count, int(self.customers.sum())))
-        segment = self.segment_of_kind[self.kind[cells]]
-        drawn = np.bincount(segment, weights=weight, minlength=len(self.segments))
-        scale = self.segment_size / np.maximum(1e-9, drawn)
-        return self.some(cells, np.rint(weight * scale[segment]).astype(np.int64))
+        """About `count` customers in whose place all others like them stand.
+
+        They are drawn at even steps within each stratum: a segment, and of the campaigns that its customers
+        may be sent the one that the fewest may. Small strata are drawn more densely than their share.
+        """
+        stratum = self._stratum_of_kind[self.kind]
+        size = np.bincount(stratum, weights=self.customers)
+        least = np.minimum(size, LEAST_DRAWN)
+        wanted = np.ceil(np.maximum(least, size * count / max(1.0, size.sum()))).astype(np.int64)
+        cells, customers = [], []
+        for number in np.flatnonzero(size).tolist():
+            here = np.flatnonzero(stratum == number)
+            most = int(min(wanted[number], size[number]))
+            drawn, weight = even_draw(self.customers[here].astype(float), most)
+            cells.append(here[drawn])
+            customers.append(np.diff(np.rint(np.cumsum(weight)), prepend=0).astype(np.int64))
+        order = np.argsort(np.concatenate(cells))
+        return self.some(np.concatenate(cells)[order], np.concatenate(customers)[order])
+
+    @cached_property
+    def _stratum_of_kind(self) -> NDArray[np.int64]:
+        may = self.patterns.campaigns(self.kinds.pattern)
+        eligible = self.kinds.rows.customers.to_numpy(dtype=np.float64) @ may
+        rarest = np.where(may, eligible, np.inf).argmin(axis=1) if may.shape[1] else np.zeros(len(may))
+        key = np.column_stack([self.segment_of_kind, rarest, may.any(axis=1)]).astype(np.int64)
+        _, stratum = np.unique(key, axis=0, return_inverse=True)
+        return np.asarray(stratum.reshape(-1), dtype=np.int64)
 
     def key(self, kind: NDArray[np.int64], told: NDArray[np.int64]) -> NDArray[np.int64]:
         """One number for a kind and a list told by a sum; two share it next to never (64 bits)."""

@@ -23,8 +23,7 @@ KINDS_A_CELL = 10
 def generous_cells(problem: Problem, most: int) -> Cells:
     """All customers in about `most` cells at most."""
     fine, keys, timetable = problem.everyone.fine, problem.keys, problem.timetable
-    # A contact may be worth more when it tires: then no fatigue but the customer's own will do.
-    same_fatigue = bool((problem.objective.gain < 0).any())
+    same_fatigue = _may_gain_by_fatigue(problem)
     kinds = merged(fine.kinds, fine.patterns, max(1, most // KINDS_A_CELL))
     kind, effects = kinds.number[fine.kind], keys.earlier.effects.by_code
     classes, key = _finest(fine, kind, resolutions(effects, same_fatigue), most)
@@ -33,7 +32,7 @@ def generous_cells(problem: Problem, most: int) -> Cells:
     lists = fine.lists.classed(classes)
     told = fine.lists.told_by(marks_of(classes))[fine.listed[first]]
     leeway = leeway_of(
-        effects.merged(classes, generous=True),
+        effects.merged(classes),
         lists.some(lists.number(told)),
         problem.graph.shared_caps,
         rows.max_contacts.to_numpy(dtype=np.int64),
@@ -52,6 +51,13 @@ def generous_cells(problem: Problem, most: int) -> Cells:
         leeway,
         provisional=Provisional(kept, planned) if (planned >= 0).any() else None,
     )
+
+
+def _may_gain_by_fatigue(problem: Problem) -> bool:
+    """Whether a contact may be worth more when it tires: then no fatigue but the customer's own will do."""
+    limits = [limit for limit in problem.limits if limit.tiring is not None]
+    loses = any(not limit.at_least or bool((np.asarray(limit.tiring) < 0).any()) for limit in limits)
+    return loses or bool((problem.objective.gain < 0).any())
 
 
 def _finest(

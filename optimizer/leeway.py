@@ -106,22 +106,21 @@ class Effects:
             same=self.same[contacts],
         )
 
-    def merged(self, classes: NDArray[np.int64], generous: bool) -> Effects:
-        """One contact for each class of codes that hinders at least as much as any of them.
+    def merged(self, classes: NDArray[np.int64]) -> Effects:
+        """One contact for each class of codes that hinders at most as much as any of them.
 
-        With `generous` at most as much. A contact ahead is a class of its own.
+        A contact ahead is a class of its own.
         """
         order = np.argsort(classes, kind="stable")
         begins = np.flatnonzero(np.diff(classes[order], prepend=-1))
 
         def reduced(table: Table, hinders: bool) -> Table:
-            join = np.logical_or if hinders != generous else np.logical_and
+            join = np.logical_and if hinders else np.logical_or
             return np.asarray(join.reduceat(table[order], begins, axis=0))
 
-        later = np.minimum if generous else np.maximum
         return replace(
             self,
-            day=np.asarray(later.reduceat(self.day[order], begins)),
+            day=np.asarray(np.minimum.reduceat(self.day[order], begins)),
             named=tuple(reduced(table, True) for table in self.named),
             tired=reduced(self.tired, True),
             ready=tuple(reduced(table, False) for table in self.ready),

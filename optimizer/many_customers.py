@@ -114,7 +114,7 @@ class _Program:
 
     def __init__(self, choice: MenuChoice, used: Floats) -> None:
         self._choice, self._sizes, self._used = choice, choice.sizes, used
-        self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used)
+        self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used, thrifty=False)
         must = MUST * max(1.0, float(self.plain.most.max(initial=1.0)))
         self._rows = _fixed(choice.pricing.rows, used, must)
         blocks = len(self._sizes)

@@ -21,6 +21,8 @@ from optimizer.streams import Pricing
 
 MOST_STREAMS = 6 * BITS
 """How many streams a segment's menu holds at most."""
+CHUNK = 2_000
+"""Profiles that are asked at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,19 @@ class Menu:
     def fitting(self, leeway: Leeway) -> NDArray[np.int64]:
         """By profile, segment and word: the bits of the streams that the profile leaves room for."""
         first, number = leeway.distinct()
-        cells = _bare_cells(self.pricing.cells, leeway.of(first))
-        every = np.unique(np.concatenate(self.streams))
-        cell, stream = np.repeat(np.arange(len(first)), len(every)), np.tile(every, len(first))
-        fits = np.isfinite(self.pricing.over(cells).value(cell, stream)).reshape(len(first), len(every))
+        words = np.zeros((len(first), len(self.streams), self.words), dtype=np.int64)
+        for begin in range(0, len(first), CHUNK):
+            some = leeway.of(first[begin : begin + CHUNK])
+            words[begin : begin + CHUNK] = self._fitting(some)
+        return words[number]
+
+    def _fitting(self, leeway: Leeway) -> NDArray[np.int64]:
+        profiles, every = len(leeway.open), np.unique(np.concatenate(self.streams))
+        cells = _bare_cells(self.pricing.cells, leeway)
+        cell, stream = np.repeat(np.arange(profiles), len(every)), np.tile(every, profiles)
+        fits = np.isfinite(self.pricing.over(cells).value(cell, stream)).reshape(profiles, len(every))
         words = [self._as_words(fits[:, np.searchsorted(every, own)]) for own in self.streams]
-        return np.stack(words, axis=1)[number]
+        return np.stack(words, axis=1)
 
     def allowed(self, allowed: NDArray[np.bool_], segment: NDArray[np.int64]) -> NDArray[np.int64]:
         """By row and word: the bits of the streams of segment[row] whose contacts allowed[row] all has."""

@@ -130,7 +130,7 @@ def _mended(
     bounds = rows.left(used)
     left = bounds - fixed_use
     # What the fixed cells use beyond a limit by rounding is no breach.
-    rounding = np.abs(left) <= 1e-6 * np.maximum(1.0, np.abs(bounds))
+    rounding = np.abs(left) <= np.maximum(1e-6, 1e-9 * np.abs(bounds))
     left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
     setup = float(rows.setup @ used)
     solved = solve_whole(

@@ -88,13 +88,17 @@ def allocation_table(contacts: pd.DataFrame) -> pd.DataFrame:
     return _by_segment(table, ["campaign", "channel", "date"], [True, True, True])
 
 
-def limits_table(limits: tuple[Limit, ...], solution: Solution) -> pd.DataFrame:
+def limits_table(limits: tuple[Limit, ...], planned: Planned) -> pd.DataFrame:
     """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price.
 
-    The price holds for bounds from price_from to price_to (see prices.py).
+    The price holds for bounds from price_from to price_to (see prices.py); these are not known where the
+    customers chose from a menu.
     """
+    solution = planned.solution
     in_use = used_campaigns(solution)
-    ranges = price_ranges(solution.pricing, solution.linear).round(6) + 0.0
+    ranges = np.full((len(limits), 2), np.nan)
+    if not planned.cells.drawn:
+        ranges = price_ranges(solution.pricing, solution.linear).round(6) + 0.0
     rows = []
     for limit, own, price, ends in zip(limits, solution.use, solution.linear.prices, ranges, strict=True):
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in in_use)

@@ -55,6 +55,16 @@ class Patterns:
         flat = np.unpackbits(self.bits(numbers), axis=1)[:, : self._timetable.sendable.size]
         return flat.astype(bool).reshape(len(numbers), *shape)
 
+    def campaigns(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """By pattern (in the order given) and campaign of the timetable: whether it may be sent at all."""
+        used, place = np.unique(numbers, return_inverse=True)
+        names = list(dict.fromkeys(option.campaign for option in self._timetable.options))
+        of_option = np.array([names.index(option.campaign) for option in self._timetable.options])
+        may = np.zeros((len(used), len(names)), dtype=bool)
+        rows, options = np.nonzero(self.allowed(used).any(axis=1))
+        may[rows, of_option[options]] = True
+        return np.asarray(may[place.reshape(-1)])
+
     def _bits(self, tables: list[NDArray[np.bool_]]) -> Bits:
         whole = np.array(tables, dtype=bool).reshape(len(tables), self._timetable.sendable.size)
         # A byte more, so that there is a row of bits even without send days.

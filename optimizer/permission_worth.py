@@ -39,30 +39,31 @@ def permission_worth(plan: Plan, problem: Problem, linear: LinearPlan, book: Str
     for `customers_priced` of them: beyond MOST_TWINS kinds of customers the rarest are left out.
     `book` holds the streams of `linear`.
     """
-    if not problem.timetable.options:
+    if not problem.timetable.options or not (problem.cells.kinds.held_out == 0).any():
         return pd.DataFrame(columns=COLUMNS)
-    lacking, allowed = _lacking(plan, problem)
+    lacking, allowed, table = _lacking(plan, problem)
     order = ["customers", "cell", "channel", "granted"]
     priced = lacking.sort_values(order, ascending=[False, True, True, True]).head(MOST_TWINS)
     worth = _worth(problem, linear, book, allowed, priced)
     priced = priced.assign(worth=worth, total=worth * priced.customers)
     by = ["segment", "channel"]
-    table = lacking.groupby(by, as_index=False).customers.sum()
     sums = priced.groupby(by, as_index=False).agg(
         customers_priced=("customers", "sum"), total=("total", "sum"), most=("worth", "max")
     )
     table = table.merge(sums, on=by, how="left")
     table["mean"] = (table.total / table.customers_priced).round(6)
     table["most"] = table.most.round(6)
-    table["customers_priced"] = table.customers_priced.fillna(0).astype("int64")
+    # Where a part of the customers stands for all, those priced are an estimate.
+    priced_customers = table.customers_priced.fillna(0).clip(upper=table.customers)
+    table["customers_priced"] = priced_customers.astype("int64")
     table["segment"] = [problem.cells.segments[g] for g in table.segment]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _lacking(plan: Plan, problem: Problem) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _lacking(plan: Plan, problem: Problem) -> tuple[pd.DataFrame, NDArray[np.bool_], pd.DataFrame]:
     """Customers by segment, cell, channel and the patterns without and with its permission; the patterns.
 
-    Only those are told whom the permission opens anything.
+    Only those are told whom the permission opens anything. Last all customers by segment and channel.
     """
     kinds = problem.cells.kinds
     kinds = kinds[kinds.held_out == 0][KIND]
@@ -75,13 +76,20 @@ def _lacking(plan: Plan, problem: Problem) -> tuple[pd.DataFrame, NDArray[np.boo
         granted = patterns.number(kinds.assign(permissions=kinds.permissions.map(lists[channel])), held)
         told = pd.DataFrame({"kind": kinds.index, "channel": channel, "own": own, "granted": granted})
         parts.append(told[granted != own])
-    opened = problem.cells.groups.merge(pd.concat(parts), on="kind")
+    every = pd.concat(parts)
+    opened = problem.cells.groups.merge(every, on="kind")
+    number = {label: g for g, label in enumerate(problem.cells.segments)}
+    of_kind = problem.cells.kinds.loc[every.kind]
+    every["segment"] = of_kind.segment.map(number).to_numpy(dtype=np.int64)
+    every["customers"] = of_kind.customers.to_numpy(dtype=np.int64)
+    table = every.groupby(["segment", "channel"], as_index=False)[["customers"]].sum()
     opened["segment"] = problem.cells.segment[opened.cell.to_numpy(dtype=np.int64)]
     by = ["segment", "cell", "channel", "own", "granted"]
     counted = opened.groupby(by).customers.sum().reset_index()
     used, place = np.unique(counted[["own", "granted"]].to_numpy(dtype=np.int64), return_inverse=True)
     place = place.reshape(-1, 2)
-    return counted.assign(own=place[:, 0], granted=place[:, 1]), patterns.allowed(used.astype(np.int64))
+    counted = counted.assign(own=place[:, 0], granted=place[:, 1])
+    return counted, patterns.allowed(used.astype(np.int64)), table
 
 
 def _with_grants(

@@ -46,6 +46,12 @@ _TOO_COARSE = Fault(
 )
 
 
+_NO_RULE_PRICES = (
+    "--prices full: the prices of rules are not worked out where customers choose from a menu; "
+    "raise merge_above (the most cells that are planned one by one) for them."
+)
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """What `check` tells about a plan without faults."""
@@ -130,7 +136,9 @@ def run(
     )
     clock.start("report")
     result = _result(plan, tables, segments, rates, problem, planned, schedule, clock)
-    if full_prices:
+    if full_prices and problem.everyone.drawn:
+        result = replace(result, warnings=(*result.warnings, _NO_RULE_PRICES))
+    elif full_prices:
         clock.start("prices of rules")
         prices = rule_prices(plan, tables, segments, rates, planned.solution, clock.detail)
         result = replace(result, rule_prices=prices)
@@ -148,13 +156,23 @@ def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Planned:
     try:
         planned = solve_from_menu(problem, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers):
-        # What cannot hold for customers who may have more than they really may cannot hold for these.
         clock.start("conflict")
-        _solved_exactly(plan, problem.over(generous_cells(problem, plan.merge_above)), clock)
+        _refuse_the_impossible(plan, problem.over(generous_cells(problem, plan.merge_above)), clock)
         raise BadInput([_TOO_COARSE]) from None
     clock.start("bound", "for all customers and all streams")
     bound = bound_of_all(problem, planned.solution, plan.merge_above, clock.detail)
     return replace(planned, solution=planned.solution.bounded_by(bound))
+
+
+def _refuse_the_impossible(plan: Plan, problem: Problem, clock: _Clock) -> None:
+    """Raise CannotHold where the limits cannot hold even for customers who may have more than they may.
+
+    What would do for them may not do for the customers as they are, so no repair is told.
+    """
+    try:
+        _solved_exactly(plan, problem, clock)
+    except CannotHold as conflict:
+        raise CannotHold(plan, replace(conflict.conflict, repairs=())) from None
 
 
 def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
@@ -205,7 +223,7 @@ def _result(
     ]
     clock.start("prices")
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
-    limits = outcome.limits_table(problem.limits, solution)
+    limits = outcome.limits_table(problem.limits, planned)
     clock.start("")
     if not summary["contacts"]:
         summary["why_empty"] = why_empty(problem)

@@ -142,11 +142,11 @@ def why_empty(problem: Problem) -> str:
     """Why nobody is contacted, in a sentence."""
     if not problem.timetable.days:
         return "No campaign can be sent in this period: its windows, send days and blackouts leave no day."
-    cells = problem.cells
-    live = cells.customers > 0
-    if not cells.allowed[cells.pattern[live]].any():
+    cells, kinds = problem.cells, problem.everyone.fine.kinds
+    if not problem.everyone.fine.patterns.allowed(np.unique(kinds.pattern)).any():
         return "No customer may be contacted: permissions, restrictions, audiences and hold-out leave nobody."
+    live = cells.customers > 0
     both = cells.allowed[cells.pattern[live]] & cells.leeway.open[cells.profile[live]]
-    if not both.any():
+    if not (both.any() or problem.everyone.drawn):
         return "Every customer who may be contacted has had all the contacts that the contact policy allows."
     return "No contact that the rules and limits allow is worth its cost at the expected response rates."

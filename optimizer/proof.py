@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.cells import Cells, part_cells
+from optimizer.cells import part_cells
 from optimizer.generous_cells import generous_cells
 from optimizer.problem import Problem
 from optimizer.solution import Solution
@@ -46,7 +46,7 @@ def bound_of_all(
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
     wide = pricing.over(cells)
     floor, _ = wide.best_known(wide.worth(prices), np.arange(len(cells)), menu)
-    return beside + _searched(pricing, cells, prices, floor)
+    return beside + _searched(wide, pricing, prices, floor)
 
 
 def _each(problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
@@ -60,16 +60,16 @@ def _each(problem: Problem, solution: Solution, progress: Callable[[str], None])
         wide, floor = solution.pricing.over(cells), np.zeros(len(cells))
         own = cell[whole.cell[first:last] - n * CHUNK]
         np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
-        total += _searched(solution.pricing, cells, prices, floor)
+        total += _searched(wide, solution.pricing, prices, floor)
         progress(f"{100 * here[-1] / len(fine):.0f} % of the customers")
     return total
 
 
-def _searched(pricing: Pricing, cells: Cells, prices: Floats, floor: Floats) -> float:
+def _searched(pricing: Pricing, like: Pricing, prices: Floats, floor: Floats) -> float:
     """A bound on what all customers' best streams are worth; `floor` is the worth of one of each cell's."""
-    live = np.flatnonzero(cells.customers > 0)
-    customers, wide = cells.customers[live].astype(float), pricing.over(cells)
-    wide.begin_like(pricing)
+    live = np.flatnonzero(pricing.cells.customers > 0)
+    customers = pricing.cells.customers[live].astype(float)
+    pricing.begin_like(like)
     slack = NEAR * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
-    _, _, most = wide.search(wide.worth(prices), live, floor[live], slack, MOST_LABELS)
+    _, _, most = pricing.search(pricing.worth(prices), live, floor[live], slack, MOST_LABELS)
     return float(customers @ most)

@@ -40,7 +40,9 @@ class Solution:
     stays: int
 
     def bounded_by(self, bound: float) -> Solution:
-        """The same with another bound on all plans."""
+        """The same with another bound on all plans. Raises AssertionError for one that is none."""
+        if bound < self.whole.value - 1e-6 * max(1.0, abs(self.whole.value)):
+            raise AssertionError("a plan is worth more than the bound on all plans")
         bound = max(bound, self.whole.value)
         return replace(self, whole=replace(self.whole, bound=bound), linear_bound=bound)
 

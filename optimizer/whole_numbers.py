@@ -157,7 +157,7 @@ def _solve(
     bounds = rows.left(linear.used)
     left = bounds - use
     # What the fixed cells use beyond a limit is the solver's rounding, not a breach.
-    rounding = np.abs(left) <= 1e-6 * np.maximum(1.0, np.abs(bounds))
+    rounding = np.abs(left) <= np.maximum(1e-6, 1e-9 * np.abs(bounds))
     left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
     if len(columns.cell) == 0:
         alone = value - rows.penalty(use, linear.used)

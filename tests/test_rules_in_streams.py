@@ -135,7 +135,7 @@ def found(timetable: Timetable, rules: ContactRules, customers: Sequence[Custome
     graph = build_graph(timetable, rules, effects.ahead)
     own = [UNLIMITED if one.limit is None else one.limit for one in customers]
     lists = [tuple(sorted(code[code >= 0].tolist())) for code in codes]
-    leeway = effects.leeway(CodeLists.of(lists), graph.shared_caps, np.array(own))
+    leeway = effects.by_code.leeway(CodeLists.of(lists), graph.shared_caps, np.array(own))
     count = len(customers)
     alike, number = np.zeros(count, dtype=np.int64), np.arange(count)
     cells = Cells(

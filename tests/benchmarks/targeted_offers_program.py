@@ -81,7 +81,7 @@ def offers_pricing(offers: Offers) -> Pricing:
     rules = ContactRules((), (), (), 1.0, 0).with_own_limits(min(n, int(offers.most.max()) + 1), n)
     graph = build_graph(timetable, rules)
     own, profile = np.unique(offers.most, return_inverse=True)
-    leeway = EarlierEffects([], timetable, rules).leeway(
+    leeway = EarlierEffects([], timetable, rules).by_code.leeway(
         CodeLists.of([()] * len(own)), graph.shared_caps, own
     )
     cells = Cells(

@@ -65,7 +65,7 @@ def solved_over_customers(workspace: Path) -> dict[str, Any] | None:
         )
     except subprocess.TimeoutExpired:
         return None
-    found: dict[str, Any] = json.loads(ended.stdout)
+    found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])  # HiGHS may say its name first
     return found
 
 

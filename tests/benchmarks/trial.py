@@ -248,7 +248,7 @@ def earlier_contacts(
     )
     ends = np.cumsum([0, *(len(one) for one in HISTORIES)])
     codes = [effects.code[ends[h] : ends[h + 1]] for h in range(histories)]
-    return effects.leeway(CodeLists.of(sorted(code[code >= 0].tolist()) for code in codes), shared)
+    return effects.by_code.leeway(CodeLists.of(sorted(code[code >= 0].tolist()) for code in codes), shared)
 
 
 def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:
