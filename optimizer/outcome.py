@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from optimizer.contact_figures import ContactFigures
 from optimizer.fine_cells import segment_order
 from optimizer.limits import Limit
-from optimizer.plan_file import Plan
 from optimizer.prices import price_ranges
 from optimizer.schedule import Schedule
 from optimizer.solution import Solution
@@ -19,7 +16,7 @@ from optimizer.timetable import Timetable
 
 OPTIMAL_GAP = 1e-4
 MONEY = 1e-6
-FIGURES = ["response_rate", "expected_value", "cost"]
+FIGURES = ["response_rate", "expected_value", "expected_margin", "cost"]
 
 
 def counted_contacts(schedule: Schedule) -> pd.DataFrame:
@@ -37,7 +34,6 @@ def streams_table(
     timetable: Timetable,
     solution: Solution,
     schedule: Schedule,
-    figures: ContactFigures,
 ) -> pd.DataFrame:
     """streams.csv: a row a segment and stream in use, the most used first.
 
@@ -48,6 +44,7 @@ def streams_table(
     g = solution.cells.segment[whole.cell]
     used = pd.DataFrame({"g": g, "s": whole.stream, "customers": whole.customers})
     value = (contacts.expected_value * contacts.contacts).groupby(contacts.stream).sum()
+    cost = (contacts.cost * contacts.contacts).groupby(contacts.stream).sum()
     options = timetable.options
     rows = [
         {
@@ -59,7 +56,7 @@ def streams_table(
             "customers": n,
             "contacts": n * len(book[s]),
             "expected_value": round(float(value.get(schedule.labels[g, s], 0.0)), 6) if s else 0.0,
-            "cost": round(n * sum(float(figures.cost[i]) for _, i in book[s]), 6),
+            "cost": round(float(cost.get(schedule.labels[g, s], 0.0)), 6) if s else 0.0,
         }
         for g, s, n in used.groupby(["g", "s"], as_index=False).sum().itertuples(index=False)
     ]
@@ -133,9 +130,12 @@ def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_figures(
-    plan: Plan, solution: Solution, allocation: pd.DataFrame, schedule: Schedule, customers: int
+    solution: Solution, contacts: pd.DataFrame, allocation: pd.DataFrame, schedule: Schedule, customers: int
 ) -> dict[str, Any]:
-    """The summary's figures: value and proof, cost, contacts, customers, cells and streams."""
+    """The summary's figures: value and proof, cost, contacts, customers, cells and streams.
+
+    `contacts` is counted_contacts of the calendar.
+    """
     setup, missed = setup_costs(solution), penalties(solution)
     contacts_worth = float(allocation.expected_value.sum())
     value = contacts_worth - sum(missed.values())
@@ -153,7 +153,7 @@ def summary_figures(
         "upper_bound": max(value, bound),
         "gap": gap,
         "linear_bound": solution.linear_bound - stays,
-        "expected_margin": round(_margin(plan, allocation, contacts_worth) - setup, 6),
+        "expected_margin": round(float((contacts.expected_margin * contacts.contacts).sum()) - setup, 6),
         "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
         "cost": round(float(allocation.cost.sum()) + setup, 6),
         "setup_costs": setup,
@@ -193,16 +193,6 @@ def penalties(solution: Solution) -> dict[str, float]:
         for limit, amount in zip(pricing.limits, missed, strict=True)
         if limit.soft is not None and amount > MONEY
     }
-
-
-def _margin(plan: Plan, allocation: pd.DataFrame, worth: float) -> float:
-    """The expected margin of the contacts, whatever the plan's objective in which they are `worth` that."""
-    if plan.objective.goal == "expected_margin":
-        return worth
-    campaigns = [plan.campaigns[name] for name in allocation.campaign]
-    margin = np.array([campaign.margin_per_response for campaign in campaigns])
-    own = np.array([campaign.value_per_contact for campaign in campaigns])
-    return float((allocation.expected_responses * margin + allocation.contacts * own - allocation.cost).sum())
 
 
 def _by_segment(table: pd.DataFrame, columns: list[str], ascending: list[bool]) -> pd.DataFrame:

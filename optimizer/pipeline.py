@@ -122,6 +122,7 @@ def run(
             problem.limits,
             problem.timetable,
             segments=problem.cells.segments,
+            figures=problem.figures,
         )
     )
     clock.start("report")
@@ -190,7 +191,7 @@ def _result(
     contacts = outcome.counted_contacts(schedule)
     allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
-    summary = outcome.summary_figures(plan, solution, allocation, schedule, customers)
+    summary = outcome.summary_figures(solution, contacts, allocation, schedule, customers)
     over = [
         f"{limit.path}: earlier and promised contacts alone use {limit.committed:,.10g} of "
         f"{limit.bound:,.10g}; nothing is left for the plan."
@@ -220,7 +221,7 @@ def _result(
         plan,
         summary,
         outcome.with_labels(segments.profile),
-        outcome.streams_table(contacts, problem.timetable, solution, schedule, problem.figures),
+        outcome.streams_table(contacts, problem.timetable, solution, schedule),
         allocation,
         limits,
         outcome.rates_table(rates.frame),

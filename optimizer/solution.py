@@ -89,9 +89,9 @@ def _cheapest_at_value(pricing: Pricing, whole: WholePlan, max_cells: int) -> Wh
     if pricing.objective.stay or pricing.rows.penalty(use, whole.used):
         return whole
     limits = [replace(limit, soft=None) for limit in pricing.limits]
-    cost, nothing = pricing.objective.cost, np.zeros_like(pricing.objective.gain)
+    goal, nothing = pricing.objective, np.zeros_like(pricing.objective.gain)
     cheap = pricing.under(
-        [*limits, _value_limit(pricing, whole.value)], Objective(nothing, nothing + cost, cost)
+        [*limits, _value_limit(pricing, whole.value)], Objective(nothing, goal.cost, goal.cost, goal.value)
     )
     try:
         found = decide(cheap, generation_of(cheap, max_cells, tolerance_of(cheap), lambda text: None)).whole
@@ -115,4 +115,4 @@ def _value_limit(pricing: Pricing, value: float) -> Limit:
 def _spent(pricing: Pricing, whole: WholePlan) -> float:
     """What a plan costs, setups and all."""
     setup = sum(s.setup_cost for s, used in zip(pricing.switches, whole.used, strict=True) if used)
-    return float(pricing.cost(whole.stream) @ whole.customers) + setup
+    return float(pricing.cost(whole.cell, whole.stream) @ whole.customers) + setup
