@@ -63,7 +63,8 @@ def own_money(
     sums = frame_of(_sums(_with_figures(tables, contacts, rules)))
     sums = sums.sort_values(["segment", "day", "kind", "k"], ignore_index=True)
     option = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
-    option_of = np.array([option.get((kind.channel, kind.campaign), -1) for kind in contacts.kinds])
+    places = [option.get((kind.channel, kind.campaign), -1) for kind in contacts.kinds]
+    option_of = np.array(places, dtype=np.int64)
     g = sums.segment.map({label: n for n, label in enumerate(segments)}).fillna(-1).to_numpy(dtype=np.int64)
     t = sums.day.map({day: n for n, day in enumerate(timetable.days)}).fillna(-1).to_numpy(dtype=np.int64)
     i = option_of[sums.kind.to_numpy(dtype=np.int64)]

@@ -26,6 +26,7 @@ from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler
 from optimizer.segmenting import Segments, find_segments, model_file
+from optimizer.segments_only import segments_only
 from optimizer.solution import Solution, solve
 from optimizer.tables import Tables, open_tables
 from optimizer.whole_numbers import OnlyWholeNumbers
@@ -198,6 +199,10 @@ def _result(
         for limit in problem.limits
         if limit.overdrawn
     ]
+    if problem.cells.own_figures is not None:
+        clock.start("segments' figures only")
+        compared = segments_only(plan, problem, solution, tables.engine, clock.detail)
+        summary |= {"value": summary["expected_value"], **compared}
     clock.start("prices")
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
     limits = outcome.limits_table(problem.limits, solution)

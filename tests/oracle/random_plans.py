@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from .random_draws import decimal, maybe, some
-from .random_features import UNITS, add_features, add_max_contacts
+from .random_features import UNITS, add_features, add_max_contacts, draw_scores
 from .random_tables import draw_tables
 from .world import TYPES, WEEKDAYS
 
@@ -59,6 +59,7 @@ def small_workspaces(
     tables = draw_tables(draw, plan, labels)
     if everything:
         add_max_contacts(draw, tables["customers"])
+        tables["scores"] = draw_scores(draw, plan, tables["customers"])
     return plan, tables
 
 
