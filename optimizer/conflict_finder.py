@@ -22,7 +22,7 @@ from optimizer.generation import Generation
 from optimizer.limits import Limit
 from optimizer.linear_plan import Shortage
 from optimizer.problem import Problem
-from optimizer.solution import tolerance_of
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.stream_book import StreamBook
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan

@@ -16,13 +16,11 @@ from optimizer.control_group import withheld
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.streams import Pricing
+from optimizer.switch_search import search_switches, too_many_links
 from optimizer.ties import EQUAL, cheapest_of_equals
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
-
-# How near the program's value must come to its bound, by the most cells for which it may take the time.
-TOLERANCES = ((1_000, 1e-9), (8_000, 1e-5), (30_000, 5e-5))
-ROUGHEST = 1e-2
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,10 @@ class Solution:
 
 def solve(pricing: Pricing, everyone: AllCells, max_cells: int, progress: Callable[[str], None]) -> Solution:
     """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
-    generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
-    decided = decide(pricing, generation)
+    if too_many_links(pricing):
+        decided = search_switches(pricing, max_cells, progress)
+    else:
+        decided = decide(pricing, generation_of(pricing, max_cells, tolerance_of(pricing), progress))
     progress("the cheapest of equals")
     whole = decided.whole
     if not pricing.objective.pays_setup:
@@ -72,12 +72,6 @@ def solve(pricing: Pricing, everyone: AllCells, max_cells: int, progress: Callab
         withheld(pricing, whole, decided.linear.prices),
         int(pricing.kept(whole.cell, whole.stream) @ whole.customers),
     )
-
-
-def tolerance_of(pricing: Pricing) -> float:
-    """How near value and bound of the linear program must come, as a share of the value."""
-    live = int((pricing.cells.customers > 0).sum())
-    return next((tolerance for most, tolerance in TOLERANCES if live <= most), ROUGHEST)
 
 
 def _cheapest_at_value(pricing: Pricing, whole: WholePlan, max_cells: int) -> WholePlan:

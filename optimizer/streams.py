@@ -76,6 +76,11 @@ class Pricing:
         parts = (self._timetable, self._rules, self._graph, self.cells)
         return Pricing(*parts, limits, self.switches, objective, self.book)
 
+    def without_switches(self, cells: Cells) -> Pricing:
+        """The same limits for other cells, the campaigns in use taken as decided."""
+        parts = (self._timetable, self._rules, self._graph)
+        return Pricing(*parts, cells, self.limits, (), self.objective, self.book)
+
     def over(self, cells: Cells) -> Pricing:
         """The same limits, objective and known streams for other cells of the same segments."""
         parts = (self._timetable, self._rules, self._graph)
