@@ -17,6 +17,11 @@ def _md5(text: str) -> str:  # type: ignore[empty-body]
     """A function of all three engines; Ibis' own hexdigest lacks PostgreSQL."""
 
 
+@ibis.udf.agg.builtin(name="bit_or", signature=((dt.int64,), dt.int64))  # type: ignore[untyped-decorator]
+def bit_or(bits: int) -> int:  # type: ignore[empty-body]
+    """Which bits are set in any of the numbers; Ibis' own lacks Spark."""
+
+
 def md5(text: ir.StringValue) -> ir.StringValue:
     """The md5 of a text's UTF-8 bytes, 32 lower-case hexadecimal digits."""
     return _md5(text)

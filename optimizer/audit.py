@@ -8,7 +8,7 @@ from datetime import timedelta
 import ibis.expr.types as ir
 import pandas as pd
 
-from optimizer.audit_contacts import AuditedContacts, audited_contacts
+from optimizer.audit_contacts import CONTACT, OTHERS, PLANNED, AuditedContacts, audited_contacts
 from optimizer.audit_limits import limit_breaches
 from optimizer.audit_money import own_money
 from optimizer.audit_series import own_limit_breaches, series_breaches
@@ -58,22 +58,30 @@ def audit_calendar(
     contact. customer_id is an integer where the customers' ids are. The engine finds the breaches;
     only they come to the client.
     """
-    rules = ContactRules.of(plan)
-    found = audited_contacts(plan, tables, calendar, rules.lookback)
-    contacts = AuditedContacts(tables.engine.keep("audited contacts", found.table), found.kinds)
+    rules, engine = ContactRules.of(plan), tables.engine
+    own_limits = bool(tables.customers.max_contacts.notnull().any().to_pyarrow().as_py())
+    # A customer's own limit looks back over a whole period, whatever the plan's rules do.
+    lookback = max(rules.lookback, plan.period.days - 1) if own_limits else rules.lookback
+    contacts = audited_contacts(plan, tables, calendar, lookback, segments)
     frames = [
         frame_of(broken).assign(rule=rule)
         for checks in (
             single_contact_breaches(plan, tables, contacts),
-            series_breaches(rules, contacts),
-            own_limit_breaches(plan, tables, contacts),
+            series_breaches(engine, rules, contacts),
+            own_limit_breaches(plan, tables, contacts) if own_limits else (),
         )
         for rule, broken in checks
     ]
     money = own_money(plan, tables, contacts, rules, timetable, segments, figures)
     words = list(limit_breaches(limits, segments, timetable, rules, contacts, money))
-    tables.engine.drop("audited contacts")
-    rows = _once(pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True))
+    for kept in (PLANNED, OTHERS):
+        engine.drop(kept)
+    told = [frame for frame in frames if len(frame)]
+    rows = (
+        _once(pd.concat(told, ignore_index=True))
+        if told
+        else pd.DataFrame(columns=[*CONTACT, "detail", "rule"])
+    )
     return _told(plan, contacts, rows, words, tables.integer_ids)
 
 

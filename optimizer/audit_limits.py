@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ def limit_breaches(
     `segments` are the labels behind Limit.segments, `money` is what customers' own figures change. A contact
     that the timetable does not have uses no limit: it breaks the rule of the window.
     """
-    counted = _Counted(segments, timetable, rules, contacts, money)
+    counted = _Counted(limits, segments, timetable, rules, contacts, money)
     for limit in limits:
         if limit.soft is not None or (limit.if_used and limit.if_used not in counted.campaigns):
             continue
@@ -50,33 +51,35 @@ class _Counted:
 
     def __init__(
         self,
+        limits: Sequence[Limit],
         segments: Sequence[str],
         timetable: Timetable,
         rules: ContactRules,
         contacts: AuditedContacts,
         money: OwnMoney | None,
     ) -> None:
-        self._segments, self._rules, self._contacts = list(segments), rules, contacts
-        self._money = money
+        self._limits, self._rules, self._contacts, self._money = limits, rules, contacts, money
         self._place = {day: t for t, day in enumerate(timetable.days)}
         options = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
         self._option = [options.get((kind.channel, kind.campaign)) for kind in contacts.kinds]
-        number = {label: g for g, label in enumerate(self._segments)}
+        number = {label: g for g, label in enumerate(segments)}
         # Contacts of a segment that is none come last; only limits for everybody count them.
+        self._place_of = {code: number.get(label, -1) for code, label in enumerate(contacts.labels)}
         self._number = np.zeros((len(number) + 1, len(timetable.days), len(timetable.options)))
-        planned = contacts.planned()
-        counts = frame_of(planned.group_by("segment", "day", "kind").agg(n=planned.tellings.sum()))
-        for segment, day, kind, n in counts.itertuples(index=False):
+        for segment, day, kind, n in contacts.counts.itertuples(index=False):
             if day in self._place and self._option[kind] is not None:
-                self._number[number.get(segment, -1), self._place[day], self._option[kind]] += n
-
-        planned_kinds = np.flatnonzero([option is not None for option in self._option])
-        self.campaigns = {contacts.kinds[code].campaign for code in counts.kind if code in planned_kinds}
+                g = self._place_of.get(segment, -1)
+                self._number[g, self._place[day], self._option[kind]] += n
+        self.campaigns = {
+            contacts.kinds[code].campaign
+            for code in contacts.counts.kind.unique()
+            if self._option[code] is not None
+        }
 
     def use(self, limit: Limit) -> float:
         """What the calendar uses of the limit."""
         if limit.customers:
-            return self._customers(limit)
+            return float(self._reached[limit.path])
         contacts = float((self._number[self._inside(limit)].sum(axis=0) * limit.use).sum())
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in self.campaigns)
         own = 0.0 if self._money is None else self._money.use(limit)
@@ -84,33 +87,51 @@ class _Counted:
 
     def _tired(self, limit: Limit, tiring: NDArray[np.float64]) -> float:
         """What contacts use times their fatigue factors, counted from the customers' contacts before."""
-        keep, number = self._rules.fatigue_keep, {label: g for g, label in enumerate(self._segments)}
-        table = self._contacts.table
-        before = days_around(table, self._rules.fatigue_days, -1)
-        counted = table.mutate(k=table.count().over(before).fill_null(0)).filter(table.planned)
-        alike = frame_of(counted.group_by("segment", "kind", "k").agg(n=counted.count()))
+        keep = self._rules.fatigue_keep
         return float(
             sum(
-                n * tiring[number[segment], self._option[kind]] * keep**k
-                for segment, kind, k, n in alike.sort_values(list(alike.columns)).itertuples(index=False)
-                if self._option[kind] is not None and limit.segments[number[segment]]
+                n * tiring[g, self._option[kind]] * keep**k
+                for segment, kind, k, n in self._counted_before.itertuples(index=False)
+                if (g := self._place_of.get(segment, -1)) >= 0
+                and self._option[kind] is not None
+                and limit.segments[g]
             )
         )
 
-    def _customers(self, limit: Limit) -> float:
-        """The distinct customers with a contact that counts."""
+    @cached_property
+    def _counted_before(self) -> pd.DataFrame:
+        """Planned contacts (n) by segment, kind and the contacts (k) that tire them."""
+        table = self._contacts.once()
+        before = days_around(table, self._rules.fatigue_days, -1)
+        counted = table.mutate(k=table.count().over(before).fill_null(0))
+        counted = counted.filter(counted.planned)
+        alike = frame_of(counted.group_by("segment", "kind", "k").agg(n=counted.count()))
+        return alike.sort_values(list(alike.columns))
+
+    @cached_property
+    def _reached(self) -> dict[str, int]:
+        """For each limit of customers, by its path, the distinct ones with a contact that counts."""
+        limits = [limit for limit in self._limits if limit.customers]
+        reached = [f"reached_{n}" for n in range(len(limits))]
         pairs = [
-            (day, code)
+            (day, code, *(bool(limit.use[t, i] > 0) for limit in limits))
             for day, t in self._place.items()
             for code, i in enumerate(self._option)
-            if i is not None and limit.use[t, i] > 0
+            if i is not None and self._contacts.kinds[code].planned
         ]
-        book = table_of(pd.DataFrame(pairs, columns=["day", "kind"]), {"day": "int64", "kind": "int64"})
-        found = self._contacts.planned().join(book, ["day", "kind"])
-        if not limit.segments.all():
-            named = [label for label, inside in zip(self._segments, limit.segments, strict=True) if inside]
-            found = found.filter(found.segment.isin(named))
-        return float(found.customer_id.nunique().to_pyarrow().as_py())
+        book = table_of(
+            pd.DataFrame(pairs, columns=["day", "kind", *reached]),
+            {"day": "int32", "kind": "int32", **dict.fromkeys(reached, "boolean")},
+        )
+        rows = self._contacts.planned.join(book, ["day", "kind"])
+        counts = {}
+        for name, limit in zip(reached, limits, strict=True):
+            inside = [code for code, g in self._place_of.items() if g >= 0 and limit.segments[g]]
+            counts[name] = rows[name] if limit.segments.all() else rows[name] & rows.segment.isin(inside)
+        who = rows.group_by("customer_id").agg(**{name: counted.any() for name, counted in counts.items()})
+        total = who.aggregate(**{name: who[name].cast("int64").sum().fill_null(0) for name in reached})
+        number = frame_of(total)
+        return {limit.path: int(number[name][0]) for name, limit in zip(reached, limits, strict=True)}
 
     @staticmethod
     def _inside(limit: Limit) -> NDArray[np.bool_]:

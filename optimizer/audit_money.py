@@ -65,7 +65,8 @@ def own_money(
     option = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
     places = [option.get((kind.channel, kind.campaign), -1) for kind in contacts.kinds]
     option_of = np.array(places, dtype=np.int64)
-    g = sums.segment.map({label: n for n, label in enumerate(segments)}).fillna(-1).to_numpy(dtype=np.int64)
+    place = {contacts.labels.index(label): n for n, label in enumerate(segments)}
+    g = sums.segment.map(place).fillna(-1).to_numpy(dtype=np.int64)
     t = sums.day.map({day: n for n, day in enumerate(timetable.days)}).fillna(-1).to_numpy(dtype=np.int64)
     i = option_of[sums.kind.to_numpy(dtype=np.int64)]
     known = (g >= 0) & (t >= 0) & (i >= 0)
@@ -96,8 +97,8 @@ def _with_figures(tables: Tables, contacts: AuditedContacts, rules: ContactRules
         [(n, kind.channel, kind.campaign) for n, kind in enumerate(contacts.kinds)],
         columns=["kind", "channel", "campaign"],
     )
-    book = table_of(names, {"kind": "int64", "channel": "string", "campaign": "string"})
-    every = contacts.table
+    book = table_of(names, {"kind": "int32", "channel": "string", "campaign": "string"})
+    every = contacts.once()
     tired = every.mutate(k=every.count().over(days_around(every, rules.fatigue_days, -1)).fill_null(0))
     rows = tired.filter(tired.planned).join(book, "kind")
     scores = tables.scores

@@ -14,52 +14,55 @@ import pandas as pd
 
 from optimizer.audience import compile_audience
 from optimizer.audit_contacts import CONTACT, UNKNOWN, AuditedContacts, Kind
+from optimizer.audit_sieve import ALWAYS, days_from_start, doubtful_customers
 from optimizer.customer_keys import is_held_out
-from optimizer.frames import frame_of, table_of
+from optimizer.frames import table_of
 from optimizer.plan_file import Plan
 from optimizer.tables import Tables
-
-ALWAYS = 1_000_000
-"""Days from the period's start to a date that never comes."""
 
 
 def single_contact_breaches(
     plan: Plan, tables: Tables, contacts: AuditedContacts
 ) -> Iterator[tuple[str, ir.Table]]:
     """The name of each rule with the planned contacts that break it."""
-    for table in _permission(plan, tables, contacts):
-        yield "permission", table
+    doubtful = doubtful_customers(plan, tables, contacts)
+    if doubtful.permission is not None:
+        for table in _permission(plan, tables, contacts, doubtful.permission):
+            yield "permission", table
     for table in _restriction(plan, tables, contacts):
         yield "restriction", table
-    yield "duplicate", _at_fault(contacts.planned().filter(ibis._.promised), "promised already")
-    for table in _audience(plan, tables, contacts):
+    if doubtful.audience is not None:
+        own = tables.engine.keep("doubtful contacts", contacts.planned_once(doubtful.audience))
+        for table in _audience(plan, tables, contacts, own):
+            yield "audience", table
+        if plan.hold_out.share > 0:
+            held = tables.customers.filter(is_held_out(tables.customers, plan.hold_out))
+            kept_back = [n for n, kind in enumerate(contacts.kinds) if kind.type in plan.hold_out.types]
+            found = own.filter(own.kind.isin(kept_back)).semi_join(held, "customer_id")
+            yield "hold_out", _at_fault(found, "the customer is held out")
+    for table in _segments(plan, contacts):
         yield "audience", table
     for table in _window(plan, contacts):
         yield "window", table
-    if plan.hold_out.share > 0:
-        held = tables.customers.filter(is_held_out(tables.customers, plan.hold_out))
-        kept_back = contacts.planned(lambda kind: kind.type in plan.hold_out.types)
-        yield "hold_out", _at_fault(kept_back.semi_join(held, "customer_id"), "the customer is held out")
 
 
 def _at_fault(contacts: ir.Table, detail: str | ir.StringValue) -> ir.Table:
     return contacts.select(*CONTACT, detail=ibis.literal(detail) if isinstance(detail, str) else detail)
 
 
-def _days(column: ir.DateColumn, plan: Plan, missing: int) -> ir.IntegerValue:
-    return column.delta(ibis.date(plan.period.start), unit="day").fill_null(missing)
-
-
-def _permission(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:
+def _permission(
+    plan: Plan, tables: Tables, contacts: AuditedContacts, customers: ir.Table
+) -> Iterator[ir.Table]:
     """The contract's four steps: denied, granted, lapsed or not begun, the channel's default."""
     rows = tables.permissions
     rows = rows.select(
         "customer_id", "channel", "status",
         topic=rows.topic.fill_null(UNKNOWN),
-        first=_days(rows.valid_from, plan, -ALWAYS),
-        last=_days(rows.valid_to, plan, ALWAYS),
+        first=days_from_start(rows.valid_from, plan, -ALWAYS),
+        last=days_from_start(rows.valid_to, plan, ALWAYS),
     )  # fmt: skip
-    both = contacts.described().left_join(rows, ["customer_id", "channel"])
+    planned = contacts.described(contacts.planned_once(customers))
+    both = planned.left_join(rows, ["customer_id", "channel"])
     speaks = (both.topic == UNKNOWN) | (both.topic == both.type)
     today = speaks & both.day.between(both["first"], both["last"])
     told = both.group_by(*CONTACT, "channel").agg(
@@ -72,7 +75,7 @@ def _permission(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterat
     ]
     is_open = told.channel.isin(open_channels)
     faulty = told.filter(told.denied | ~told.granted & (~is_open | told.ever))
-    # One look at all contacts; what is found is little, as a rule.
+    # Looked at once; what is found is little, as a rule.
     faulty = tables.engine.keep("contacts without permission", faulty)
     yield _at_fault(faulty.filter(faulty.denied), "denied")
     refused, is_open = faulty.filter(~faulty.granted), faulty.channel.isin(open_channels)
@@ -99,10 +102,10 @@ def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Itera
     rows = tables.restrictions.join(rules, "reason")
     rows = rows.select(
         "customer_id", "reason", "type",
-        first=_days(rows.starts_on, plan, -ALWAYS),
-        last=_days(rows.ends_on, plan, ALWAYS) + rows.days_after,
+        first=days_from_start(rows.starts_on, plan, -ALWAYS),
+        last=days_from_start(rows.ends_on, plan, ALWAYS) + rows.days_after,
     )  # fmt: skip
-    planned = contacts.described()
+    planned = contacts.described(contacts.planned_once(rows.select("customer_id").distinct()))
     found = planned.join(
         rows,
         [
@@ -115,25 +118,37 @@ def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Itera
     yield _at_fault(found, found.reason)
 
 
-def _audience(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Iterator[ir.Table]:
-    """Customers unknown, outside the campaign's audience or of another segment than those named."""
+def _audience(plan: Plan, tables: Tables, contacts: AuditedContacts, own: ir.Table) -> Iterator[ir.Table]:
+    """Of the planned contacts `own` those of nobody known, or outside the campaign's audience."""
     customers = tables.customers
-    yield _at_fault(contacts.planned().anti_join(customers, "customer_id"), "not a customer")
+    yield _at_fault(own.anti_join(customers, "customer_id"), "not a customer")
     for name, campaign in plan.campaigns.items():
-        own = contacts.planned(lambda kind, name=name: kind.campaign == name)  # type: ignore[misc]
         if campaign.audience is not None:
+            codes = [code for code, kind in enumerate(contacts.kinds) if kind.campaign == name]
             inside = compile_audience(campaign.audience, dict(customers.schema()))(customers)
-            outside = own.anti_join(customers.filter(inside), "customer_id")
+            outside = own.filter(own.kind.isin(codes)).anti_join(customers.filter(inside), "customer_id")
             yield _at_fault(outside, f"outside campaigns.{name}.audience")
-        if campaign.segments is not None:
-            elsewhere = own.filter(~own.segment.isin(campaign.segments))
+
+
+def _segments(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:
+    """Contacts of another segment than those that the campaign names."""
+    for name, campaign in plan.campaigns.items():
+        if campaign.segments is None:
+            continue
+        inside = [n for n, label in enumerate(contacts.labels) if label in campaign.segments]
+        codes = [n for n, kind in enumerate(contacts.kinds) if kind.planned and kind.campaign == name]
+        counts = contacts.counts
+        if (counts.kind.isin(codes) & ~counts.segment.isin(inside)).any():
+            rows = contacts.planned
+            suspects = rows.filter(rows.kind.isin(codes) & ~rows.segment.isin(inside))
+            own = contacts.planned_once(suspects.select("customer_id").distinct())
+            elsewhere = own.filter(own.kind.isin(codes) & ~own.segment.isin(inside))
             yield _at_fault(elsewhere, f"outside campaigns.{name}.segments")
 
 
 def _window(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:
     """Dates on which the campaign may not be sent on the channel."""
-    planned = contacts.planned()
-    seen = frame_of(planned.select("day", "kind").distinct())
+    seen = contacts.counts[["day", "kind"]].drop_duplicates()
     faults = [
         (day, code, fault)
         for day, code in sorted(seen.itertuples(index=False))
@@ -142,10 +157,10 @@ def _window(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:
     if faults:
         book = table_of(
             pd.DataFrame(faults, columns=["day", "kind", "fault"]),
-            {"day": "int64", "kind": "int64", "fault": "string"},
+            {"day": "int32", "kind": "int32", "fault": "string"},
         )
-        found = planned.join(book, ["day", "kind"])
-        yield _at_fault(found, found.fault)
+        found = contacts.planned.join(book, ["day", "kind"])
+        yield _at_fault(found, found.fault).distinct()
 
 
 def _closed(plan: Plan, kind: Kind, day: int) -> str:

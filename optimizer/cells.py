@@ -106,10 +106,13 @@ class AllCells:
 
     def members(self, engine: Engine) -> ir.Table:
         """Every customer's customer_id, held_out, tired, cell and, where held out, twin (else -1)."""
-        told = self.fine.lists.sums[self.fine.listed]
-        book = pd.DataFrame({"kind": self.fine.kind, "earlier": told, "cell": self.cell, "twin": self.twin})
+        fine = self.fine
+        told, tired = fine.lists.sums[fine.listed], fine.tired[fine.listed]
+        book = pd.DataFrame(
+            {"kind": fine.kind, "earlier": told, "tired": tired, "cell": self.cell, "twin": self.twin}
+        )
         rows = table_of(book, dict.fromkeys(book.columns, "int64"))
-        found = self.fine.members.join(rows, ["kind", "earlier"])
+        found = fine.members.join(rows, ["kind", "earlier"])
         return engine.keep("customer_cells", found.select("customer_id", "held_out", "tired", "cell", "twin"))
 
 
@@ -127,11 +130,22 @@ def make_cells(
     """
     drawn = len(fine) > most
     part = fine.drawn(DRAWN) if drawn else fine
+    cells = part_cells(part, keys, timetable, shared_caps, figures_of_kind)
+    return AllCells(fine, *cells, drawn, figures_of_kind)
+
+
+def part_cells(
+    part: FineCells,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    shared_caps: tuple[FrequencyCap, ...],
+    figures_of_kind: NDArray[np.int64],
+) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
+    """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
-    told = part.kinds.table.provisional.to_numpy(dtype=np.int64)
+    told = part.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    cells, cell, twin = _cells(part, figures_of_kind, profile, leeway, kept, planned)
-    return AllCells(fine, cells, cell, twin, drawn, figures_of_kind)
+    return _cells(part, figures_of_kind, profile, leeway, kept, planned)
 
 
 def _cells(
@@ -142,7 +156,6 @@ def _cells(
     kept: NDArray[np.int64],
     planned: NDArray[np.int32],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct cells, the cell of each fine one, and the twin of each held-out one."""
     kinds, kind, held = part.kinds, part.kind, part.held_out
     own = np.column_stack(
         [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], figures_of_kind[kind]]
@@ -164,7 +177,7 @@ def _cells(
         np.bincount(cell, weights=part.customers, minlength=len(distinct)).astype(np.int64),
         part.patterns.allowed(used),
         leeway,
-        kinds.table,
+        kinds.rows,
         groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
         Provisional(distinct[:, 3], planned) if (planned >= 0).any() else None,
         distinct[:, 4] if (figures_of_kind >= len(part.segments)).any() else None,
@@ -176,13 +189,11 @@ def _profiles(
     part: FineCells, effects: Effects, shared: tuple[FrequencyCap, ...]
 ) -> tuple[NDArray[np.int64], Leeway]:
     """The profile of each fine cell, and what the profiles leave open."""
-    own = part.kinds.table.max_contacts.to_numpy(dtype=np.int64)[part.kind]
+    own = part.kinds.rows.max_contacts.to_numpy(dtype=np.int64)[part.kind]
     pairs, place = np.unique(np.column_stack([part.listed, own]), axis=0, return_inverse=True)
     leeway = leeway_of(effects, part.lists.some(pairs[:, 0]), shared, pairs[:, 1])
-    marks = leeway.marks()
-    rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
-    _, first, number = np.unique(rows, return_index=True, return_inverse=True)
-    return number.reshape(-1)[place.reshape(-1)].astype(np.int64), leeway.of(first)
+    first, number = leeway.distinct()
+    return number[place.reshape(-1)], leeway.of(first)
 
 
 def leeway_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,11 +48,23 @@ class MenuChoice:
         self, fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
     ) -> None:
         self.fine, self.menu, self.pricing = fine, menu, menu.pricing
-        self.blocks = _blocks(fine)
-        self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
         self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable), fit.free
         self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
         self._stream_use, self._tiring = self._uses(), self._tires()
+        self._place()
+
+    def of_part(self, customers: int) -> MenuChoice:
+        """The choice of about so many customers, in whose place all others stand."""
+        part = copy(self)
+        part.fine = self.fine.drawn(customers)
+        part._place()
+        return part
+
+    def _place(self) -> None:
+        fine = self.fine
+        self.blocks = _blocks(fine)
+        self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
+        self._choosers = self._choosers._replace(kind=fine.kind, listed=fine.listed, customers=fine.customers)
 
     @property
     def menu_size(self) -> int:
@@ -186,12 +199,13 @@ def _choosers(
     ]
     flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
     longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
-    told = fine.kinds.table.provisional.to_numpy(dtype=np.int64)
+    told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
     arrays = (
         fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
-        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape), effects.tired,
+        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape),
+        fine.tired, fine.fatigue,
         np.array([room.filled for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.lists)),
         np.array([room.own for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.kinds)),
         np.array([room.owns for room in rooms], dtype=np.int64),

@@ -58,11 +58,11 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id, the columns KIND, `earlier` and `tired`; the rest tells what they mean.
+    """`table` has customer_id, the columns KIND and `earlier`; the rest tells what they mean.
 
     `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
-    provisional, earlier and tired tell lists of codes, `scores` the customer's own figures (own_scores.py).
+    provisional and earlier tell lists of codes, `scores` the customer's own figures (own_scores.py).
     """
 
     table: ir.Table
@@ -104,7 +104,7 @@ def customer_keys(
         keys = _with(keys, told, [name])
     scores = own_scores(plan, tables, timetable)
     keys = _with(keys, None if scores is None else scores.told(), ["scores"])
-    keys = _with(keys, earlier.told(), ["earlier", "tired", "earlier_contacts"])
+    keys = _with(keys, earlier.told(), ["earlier", "earlier_contacts"])
     limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
     keys = keys.mutate(max_contacts=limit).drop("earlier_contacts")
     table = tables.engine.keep("customer_keys", keys)

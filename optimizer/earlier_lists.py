@@ -28,46 +28,25 @@ class EarlierLists:
     effects: EarlierEffects
 
     def told(self) -> ir.Table:
-        """customer_id with `earlier`, `tired` and `earlier_contacts`.
-
-        `earlier` tells the list of codes, `tired` that of the classes `tired_classes`; the contacts counted
-        are those that something feels.
-        """
+        """customer_id with `earlier`, which tells the list of codes, and `earlier_contacts`, their number."""
         codes = len(self.effects.by_code)
         return summed(
-            self.rows,
-            {"earlier": marks(codes), "tired": marks_of(self.tired_classes()),
-             "earlier_contacts": np.ones(codes, dtype=np.int64)},
-        )  # fmt: skip
-
-    def tired_classes(self) -> NDArray[np.int64]:
-        """Codes that tire the same send days are one class; the effects of class c are tiring()[c]."""
-        return self._tired()[1]
-
-    def tiring(self) -> NDArray[np.bool_]:
-        """By class of `tired_classes` and send day: whether such a contact tires one there."""
-        return self._tired()[0]
+            self.rows, {"earlier": marks(codes), "earlier_contacts": np.ones(codes, dtype=np.int64)}
+        )
 
     def lists(self, customers: ir.Table) -> CodeLists:
         """The lists of codes behind the column `earlier` of the customers."""
         return read_code_lists(customers, "earlier", self.rows)
 
-    def tiring_contacts(self, customers: ir.Table) -> pd.DataFrame:
-        """tired, send_day and before: how many contacts tire those whose list `tired` tells, if any do."""
-        effects, classes = self._tired()
-        book = pd.DataFrame({"code": np.arange(len(classes)), "own": classes})
-        rows = self.rows.join(table_of(book, {"code": "int64", "own": "int64"}), "code")
-        lists = read_code_lists(customers, "tired", rows.select("customer_id", code="own"))
-        nothing = np.zeros((1, effects.shape[1]), dtype=np.int64)
-        running = np.concatenate([nothing, np.cumsum(effects[lists.codes], axis=0)])
-        before = running[lists.begin[1:]] - running[lists.begin[:-1]]
-        where, day = np.nonzero(before)
-        return pd.DataFrame({"tired": lists.sums[where], "send_day": day, "before": before[where, day]})
-
-    def _tired(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        tired = self.effects.by_code.tired
-        distinct, number = np.unique(tired, axis=0, return_inverse=True)
-        return distinct, number.reshape(-1).astype(np.int64)
+    def fatigue(self, lists: CodeLists) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """By list the number of its fatigue, and by that and send day the contacts that tire one there."""
+        tires, classes = np.unique(self.effects.by_code.tired, axis=0, return_inverse=True)
+        told = lists.told_by(marks_of(classes.reshape(-1)))
+        _, first, number = np.unique(told, return_index=True, return_inverse=True)
+        some = lists.some(first)
+        nothing = np.zeros((1, tires.shape[1]), dtype=np.int64)
+        running = np.concatenate([nothing, np.cumsum(tires[classes.reshape(-1)[some.codes]], axis=0)])
+        return number.reshape(-1).astype(np.int32), running[some.begin[1:]] - running[some.begin[:-1]]
 
 
 def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: ContactRules) -> EarlierLists:

@@ -24,8 +24,9 @@ _MIXED = np.int64(-7_046_029_254_386_353_131)
 class FineCells:
     """Cell c holds customers[c] customers of kind[c] whose earlier contacts are list listed[c] of `lists`.
 
-    Cells are sorted by kind and list; kinds by segment first. `members` has customer_id, held_out, kind,
-    earlier and tired of every customer.
+    Cells are sorted by kind and list; kinds by segment first. Customers with list l are
+    tired as fatigue[tired[l], t] says: by so many contacts on send day t. `members` has customer_id,
+    held_out, kind and earlier of every customer.
     """
 
     kinds: Kinds
@@ -34,6 +35,8 @@ class FineCells:
     kind: NDArray[np.int32]
     listed: NDArray[np.int32]
     customers: NDArray[np.int64]
+    tired: NDArray[np.int32]
+    fatigue: NDArray[np.int64]
     members: ir.Table
 
     def __len__(self) -> int:
@@ -42,18 +45,18 @@ class FineCells:
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """The labels of the segments, whole numbers by value, then texts."""
-        return tuple(sorted(self.kinds.table.segment.unique(), key=segment_order))
+        return tuple(sorted(self.kinds.rows.segment.unique(), key=segment_order))
 
     @cached_property
     def segment_of_kind(self) -> NDArray[np.int64]:
         """By kind: the place of its segment in `segments`."""
         number = {name: n for n, name in enumerate(self.segments)}
-        return np.asarray(self.kinds.table.segment.map(number).to_numpy(dtype=np.int64))
+        return np.asarray(self.kinds.rows.segment.map(number).to_numpy(dtype=np.int64))
 
     @cached_property
     def segment_size(self) -> NDArray[np.int64]:
         """All customers of each segment."""
-        sizes = self.kinds.table.groupby("segment").customers.sum().reindex(list(self.segments))
+        sizes = self.kinds.rows.groupby("segment").customers.sum().reindex(list(self.segments))
         return np.asarray(sizes.to_numpy(dtype=np.int64))
 
     @cached_property
@@ -94,6 +97,7 @@ def fine_cells(engine: Engine, keys: CustomerKeys, patterns: Patterns) -> FineCe
         kind[order].astype(np.int32),
         listed[order].astype(np.int32),
         customers[order].astype(np.int64),
+        *keys.earlier.fatigue(lists),
         members,
     )
 

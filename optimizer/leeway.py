@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +40,27 @@ class Leeway:
         """The leeway of some profiles, in their order."""
         return Leeway(self.open[profiles], self.used[profiles], self.fatigue[profiles], self.ready[profiles])
 
-    def marks(self) -> NDArray[np.uint8]:
+    def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first of the profiles that leave the same things open, and the number of each profile's."""
+        marks = self._marks()
+        rows = np.ascontiguousarray(marks).view(np.dtype((np.void, marks.shape[1]))).reshape(-1)
+        _, first, number = np.unique(rows, return_index=True, return_inverse=True)
+        return first, number.reshape(-1).astype(np.int64)
+
+    def _marks(self) -> NDArray[np.uint8]:
         """A row of bytes for each profile, equal for profiles that leave the same things open."""
         count = len(self.open)
+
+        def flat(table: NDArray[Any]) -> NDArray[Any]:
+            return table.reshape(count, int(np.prod(table.shape[1:])))
+
         return np.hstack(
             [
                 np.zeros((count, 1), dtype=np.uint8),  # so that there is a mark even without send days
-                np.packbits(self.open.reshape(count, -1), axis=1),
-                np.packbits(self.ready.reshape(count, -1), axis=1),
-                self.used.reshape(count, -1).view(np.uint8),
-                self.fatigue.reshape(count, -1).view(np.uint8),
+                np.packbits(flat(self.open), axis=1),
+                np.packbits(flat(self.ready), axis=1),
+                flat(self.used).view(np.uint8),
+                flat(self.fatigue).view(np.uint8),
             ]
         )
 

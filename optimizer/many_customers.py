@@ -28,6 +28,8 @@ ROUGH = 1e-3
 """How near value and bound of the part's program must come, which makes the menu and the first prices."""
 NEAR, MOST_ROUNDS = 5e-4, 40
 """How near those of the menu's program must come, and in how many rounds."""
+TUNING, KEPT_PRICES = 100_000, 3
+"""On how many customers prices are tuned first, and how many of the last ones all customers begin with."""
 PULL = 0.5
 MUST = 100.0
 """What a unit missed of a minimum costs, in worths of the best stream: more than any price that it has."""
@@ -66,34 +68,34 @@ def part_plan(pricing: Pricing, max_cells: int, progress: Callable[[str], None])
 def chosen_plan(choice: MenuChoice, start: LinearPlan, progress: Callable[[str], None]) -> ChosenPlan:
     """Solve the program in which all customers choose from the menu, the campaigns used as in `start`.
 
-    Raises Shortage where the menu cannot keep a minimum; all streams perhaps can.
+    Where customers are many, the prices are first tuned on a part of them. Raises Shortage where the menu
+    cannot keep a minimum; all streams perhaps can.
     """
-    pricing, used = choice.pricing, np.rint(start.used)
-    plain = choice.worth(np.zeros(len(pricing.limits)), used)
-    rows = _fixed(pricing.rows, used, MUST * max(1.0, float(plain.most.max(initial=1.0))))
-    master = _Program(choice, rows)
-    best, prices, bound = start.prices, start.prices, np.inf
-    found: Choice | None = None
-    for turn in range(MOST_ROUNDS):
-        worth = choice.worth(prices, used)
-        found = choice.choose(worth, plain, found)
-        proved = float(found.worth.sum()) + float(prices @ rows.bound)
-        if proved < bound:
-            best, bound = prices, proved
-        value, duals = master.solved_with(found)
-        gap = bound - value
-        progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(bound), 1e-9):.3f} %")
-        if gap <= NEAR * abs(bound):
-            break
-        prices = PULL * best + (1 - PULL) * duals
-    short = rows.missed(master.use(), np.zeros(0)) * np.isinf(pricing.rows.soft)
-    if (short > 1e-6 * np.maximum(1.0, np.abs(rows.bound))).any():
-        raise Shortage(best)
-    setup = float(pricing.rows.setup @ used)
+    prices = [start.prices]
+    if len(choice.fine) > 2 * TUNING:
+        prices = _tuned(choice.of_part(TUNING), start, prices, progress).prices[-KEPT_PRICES:]
+    tuned = _tuned(choice, start, prices, progress)
+    if tuned.short():
+        raise Shortage(tuned.best)
+    setup, used = float(choice.pricing.rows.setup @ start.used.round()), start.used.round()
     return ChosenPlan(
-        tuple(master.choices), master.weight(), value - setup, bound - setup, best,
-        choice.worth(best, used), plain,
+        tuple(tuned.choices), tuned.weight(), tuned.value - setup, tuned.bound - setup, tuned.best,
+        choice.worth(tuned.best, used), tuned.plain,
     )  # fmt: skip
+
+
+def _tuned(
+    choice: MenuChoice, start: LinearPlan, prices: list[Floats], progress: Callable[[str], None]
+) -> _Program:
+    """Rounds until value and bound are near: at the prices given first, then at those of the program."""
+    program = _Program(choice, start.used.round())
+    for turn in range(MOST_ROUNDS):
+        program.choose(prices[turn] if turn < len(prices) else program.next_prices())
+        gap = program.bound - program.value
+        progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(program.bound), 1e-9):.3f} %")
+        if gap <= NEAR * abs(program.bound):
+            break
+    return program
 
 
 def _fixed(rows: Rows, used: Floats, must: float) -> Rows:
@@ -104,29 +106,50 @@ def _fixed(rows: Rows, used: Floats, must: float) -> Rows:
 
 
 class _Program:
-    """The master program of blocks and choices."""
+    """The master program of blocks and choices.
 
-    def __init__(self, choice: MenuChoice, rows: Rows) -> None:
-        self._sizes, self._rows = choice.sizes, rows
+    `value` is what it has reached, `bound` the least that was proved of all plans made of the menu, at the
+    prices `best`; `prices` are all those at which customers chose.
+    """
+
+    def __init__(self, choice: MenuChoice, used: Floats) -> None:
+        self._choice, self._sizes, self._used = choice, choice.sizes, used
+        self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used)
+        must = MUST * max(1.0, float(self.plain.most.max(initial=1.0)))
+        self._rows = _fixed(choice.pricing.rows, used, must)
         blocks = len(self._sizes)
-        self._master = Master(self._sizes, rows, np.zeros((blocks, 0)), np.ones(len(rows.bound)))
+        self._master = Master(self._sizes, self._rows, np.zeros((blocks, 0)), np.ones(len(self._rows.bound)))
         self.choices: list[Choice] = []
+        self.prices: list[Floats] = []
+        self.value, self.bound = -np.inf, np.inf
+        self.best = self._duals = np.zeros(len(self._rows.bound))
 
-    def solved_with(self, found: Choice) -> tuple[float, Floats]:
-        """The value and the limits' prices with one more choice of all customers."""
+    def next_prices(self) -> Floats:
+        """The limits' prices in the program, drawn towards the best ones."""
+        return PULL * self.best + (1 - PULL) * self._duals
+
+    def choose(self, prices: Floats) -> None:
+        """Let all customers choose at the prices, and solve the program with this choice."""
+        worth = self._choice.worth(prices, self._used)
+        found = self._choice.choose(worth, self.plain, self.choices[-1] if self.choices else None)
+        proved = float(found.worth.sum()) + float(prices @ self._rows.bound)
+        if proved < self.bound:
+            self.best, self.bound = prices, proved
         self.choices.append(found)
+        self.prices.append(prices)
         each = np.arange(len(self._sizes))
         use = sparse.csr_array(found.use / self._sizes[:, None])
         self._master.add(each, found.value / self._sizes, use, np.zeros((len(each), 0)))
         duals = self._master.solve(shortage=False)
-        return duals.objective, duals.limit
+        self.value, self._duals = duals.objective, duals.limit
 
     def weight(self) -> Floats:
         """By block and choice: the share of the block's customers; what is missing to 1 has no contact."""
         customers = self._master.weights().reshape(-1, len(self._sizes))[1:]
         return np.asarray(customers / self._sizes).T
 
-    def use(self) -> Floats:
-        """What the solution uses of every limit."""
-        use = np.array([choice.use for choice in self.choices])
-        return np.asarray(np.einsum("bc,cbr->r", self.weight(), use))
+    def short(self) -> bool:
+        """Whether the solution misses a limit that is a must."""
+        use = np.einsum("bc,cbr->r", self.weight(), np.array([choice.use for choice in self.choices]))
+        missed = self._rows.missed(use, np.zeros(0)) * np.isinf(self._choice.pricing.rows.soft)
+        return bool((missed > 1e-6 * np.maximum(1.0, np.abs(self._rows.bound))).any())

@@ -37,13 +37,13 @@ class Menu:
 
     def fitting(self, leeway: Leeway) -> NDArray[np.int64]:
         """By profile, segment and word: the bits of the streams that the profile leaves room for."""
-        every, profiles = np.unique(np.concatenate(self.streams)), len(leeway.open)
-        cells = _bare_cells(self.pricing.cells, leeway)
-        cell, stream = np.repeat(np.arange(profiles), len(every)), np.tile(every, profiles)
-        value = self.pricing.over(cells).value(cell, stream).reshape(profiles, len(every))
-        fits = np.isfinite(value)
+        first, number = leeway.distinct()
+        cells = _bare_cells(self.pricing.cells, leeway.of(first))
+        every = np.unique(np.concatenate(self.streams))
+        cell, stream = np.repeat(np.arange(len(first)), len(every)), np.tile(every, len(first))
+        fits = np.isfinite(self.pricing.over(cells).value(cell, stream)).reshape(len(first), len(every))
         words = [self._as_words(fits[:, np.searchsorted(every, own)]) for own in self.streams]
-        return np.stack(words, axis=1)
+        return np.stack(words, axis=1)[number]
 
     def allowed(self, allowed: NDArray[np.bool_], segment: NDArray[np.int64]) -> NDArray[np.int64]:
         """By row and word: the bits of the streams of segment[row] whose contacts allowed[row] all has."""

@@ -55,8 +55,9 @@ def menu_fit(menu: Menu, fine: FineCells, effects: Effects, shared: tuple[Freque
 
 
 def _allowed(menu: Menu, fine: FineCells, pattern: NDArray[np.int64]) -> NDArray[np.int64]:
-    used, place = np.unique(pattern, return_inverse=True)
-    return menu.allowed(fine.patterns.allowed(used)[place.reshape(-1)], fine.segment_of_kind)
+    told = np.column_stack([pattern, fine.segment_of_kind])
+    distinct, place = np.unique(told, axis=0, return_inverse=True)
+    return menu.allowed(fine.patterns.allowed(distinct[:, 0]), distinct[:, 1])[place.reshape(-1)]
 
 
 def _crowded(effects: Effects) -> dict[int, NDArray[np.int64]]:
@@ -86,7 +87,7 @@ def _room(
     # Any code of a class does for all of them.
     code = np.zeros(int(classes.max(initial=-1)) + 1, dtype=np.int32)
     code[classes[classes >= 0]] = np.flatnonzero(classes >= 0)
-    limit = fine.kinds.table.max_contacts.to_numpy(dtype=np.int64)
+    limit = fine.kinds.rows.max_contacts.to_numpy(dtype=np.int64)
     limits, own = np.unique(
         limit if effects.rules.caps[c].own else np.full_like(limit, -1), return_inverse=True
     )

@@ -1,4 +1,4 @@
-"""All customers planned from a menu: the part that makes it, the choice, whole customers, the proof."""
+"""All customers planned from a menu: the part of them that makes it, the choice, whole customers."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from numpy.typing import NDArray
 from optimizer.choice import MenuChoice
 from optimizer.customer_keys import KIND
 from optimizer.fine_cells import FineCells
-from optimizer.generous_cells import generous_cells
 from optimizer.linear_plan import LinearPlan
 from optimizer.many_customers import ChosenPlan, chosen_plan, part_plan
 from optimizer.menu import menu_of
 from optimizer.menu_fit import menu_fit
 from optimizer.menu_whole import whole_choice
-from optimizer.proof import generous_bound
+from optimizer.planned import Planned
 from optimizer.solution import Solution
 from optimizer.whole_numbers import WholePlan
 
 if TYPE_CHECKING:
-    from optimizer.cells import Cells
-    from optimizer.plan_file import Plan
     from optimizer.problem import Problem
 
 
-def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Solution:
+def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Planned:
     """The best plan in which all customers choose from the menu; its bound is not proved yet.
 
     Raises Shortage and OnlyWholeNumbers as `solve` does, of the part drawn or of the menu: what they
@@ -45,39 +42,8 @@ def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], 
     progress("whole customers")
     whole, use, stays = whole_choice(choice, chosen, np.rint(linear.used))
     cells = problem.everyone.placed(np.arange(len(fine)), _twins(fine))
-    return Solution(
-        _priced(linear, chosen),
-        whole,
-        pricing,
-        np.inf,
-        nodes=0,
-        cells=cells,
-        use=use,
-        control=_control(choice, chosen, whole, cells.twin),
-        stays=stays,
-    )
-
-
-def with_bound(plan: Plan, problem: Problem, solution: Solution) -> Solution:
-    """The solution with a bound proved for all customers and all streams."""
-    cells = generous_version(plan, problem)
-    bound = generous_bound(solution.pricing, cells, solution.linear.prices, solution.whole)
-    bound = max(bound, solution.whole.value)
-    return replace(solution, whole=replace(solution.whole, bound=bound), linear_bound=bound)
-
-
-def generous_version(plan: Plan, problem: Problem) -> Cells:
-    """All customers in about `merge_above` cells, each with the most that any of its customers may have."""
-    # A contact may be worth more when it tires: then no fatigue but the customer's own will do.
-    same_fatigue = any(campaign.margin_per_response < 0 for campaign in plan.campaigns.values())
-    return generous_cells(
-        problem.everyone.fine,
-        problem.keys,
-        problem.timetable,
-        problem.graph.shared_caps,
-        plan.merge_above,
-        same_fatigue,
-    )
+    solution = Solution(_priced(linear, chosen), whole, pricing, np.inf, nodes=0, use=use, stays=stays)
+    return Planned(solution, cells, _control(choice, chosen, whole, cells.twin))
 
 
 def _priced(linear: LinearPlan, chosen: ChosenPlan) -> LinearPlan:
@@ -87,7 +53,7 @@ def _priced(linear: LinearPlan, chosen: ChosenPlan) -> LinearPlan:
 
 def _twins(fine: FineCells) -> NDArray[np.int64]:
     """By held-out cell the one of customers like it who are not, or else itself; -1 where not held out."""
-    rows = fine.kinds.rows
+    rows = fine.kinds.rows.assign(kind=np.arange(len(fine.kinds)))
     others = rows[rows.held_out == 0].drop(columns=["held_out", "customers"])
     held = rows[rows.held_out != 0].drop(columns=["customers"])
     key = [name for name in KIND if name != "held_out"]

@@ -146,5 +146,7 @@ def _mended(
     has = solved.counts > 0
     cell, which = np.append(fixed.cell, cell[has]), np.append(fixed.which, which[has])
     customers = np.append(fixed.customers, solved.counts[has])
+    order = np.lexsort((which, cell))
+    cell, which, customers = cell[order], which[order], customers[order]
     whole = WholePlan(worth, np.inf, used, cell, choice.numbers(cell, which), customers)
     return whole, total, choice.staying(cell, which, customers)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from optimizer.fine_cells import segment_order
 from optimizer.limits import Limit
+from optimizer.planned import Planned
 from optimizer.prices import price_ranges
 from optimizer.schedule import Schedule
 from optimizer.solution import Solution
@@ -32,16 +33,16 @@ def counted_contacts(schedule: Schedule) -> pd.DataFrame:
 def streams_table(
     contacts: pd.DataFrame,
     timetable: Timetable,
-    solution: Solution,
+    planned: Planned,
     schedule: Schedule,
 ) -> pd.DataFrame:
     """streams.csv: a row a segment and stream in use, the most used first.
 
     `contacts` is counted_contacts of the calendar.
     """
-    whole, pricing = solution.whole, solution.pricing
+    whole, pricing = planned.solution.whole, planned.solution.pricing
     cells, book = pricing.cells, pricing.book.streams
-    g = solution.cells.segment[whole.cell]
+    g = planned.cells.segment[whole.cell]
     used = pd.DataFrame({"g": g, "s": whole.stream, "customers": whole.customers})
     value = (contacts.expected_value * contacts.contacts).groupby(contacts.stream).sum()
     cost = (contacts.cost * contacts.contacts).groupby(contacts.stream).sum()
@@ -130,12 +131,13 @@ def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_figures(
-    solution: Solution, contacts: pd.DataFrame, allocation: pd.DataFrame, schedule: Schedule, customers: int
+    planned: Planned, contacts: pd.DataFrame, allocation: pd.DataFrame, schedule: Schedule, customers: int
 ) -> dict[str, Any]:
     """The summary's figures: value and proof, cost, contacts, customers, cells and streams.
 
     `contacts` is counted_contacts of the calendar.
     """
+    solution = planned.solution
     setup, missed = setup_costs(solution), penalties(solution)
     contacts_worth = float(allocation.expected_value.sum())
     value = contacts_worth - sum(missed.values())
@@ -145,7 +147,7 @@ def summary_figures(
     bound = solution.whole.bound - stays
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
-    linear, fine = solution.linear, solution.cells.fine
+    linear, fine = solution.linear, planned.cells.fine
     reached = solution.whole.customers[solution.whole.stream > 0].sum()
     return {
         "status": "optimal" if gap <= OPTIMAL_GAP else "feasible",
@@ -162,8 +164,8 @@ def summary_figures(
         "customers": customers,
         "reached": int(reached),
         "held_out": int(fine.customers[fine.held_out].sum()),
-        "cells": len(fine) if solution.cells.drawn else len(linear.block),
-        "chosen_from_menu": solution.cells.drawn,
+        "cells": len(fine) if planned.cells.drawn else len(linear.block),
+        "chosen_from_menu": planned.cells.drawn,
         "cells_sharing_a_row": solution.cells_sharing,
         "streams": len({label for label in schedule.labels.values() if label}),
         "streams_generated": len(solution.pricing.book) - 1,

@@ -33,7 +33,7 @@ def own_figures(
         return plain, fine.segment_of_kind
     if len(fine) > plan.merge_above:
         raise BadInput([_too_many(len(fine), plan.merge_above)])
-    told = fine.kinds.table.scores.to_numpy(dtype=np.int64)
+    told = fine.kinds.rows.scores.to_numpy(dtype=np.int64)
     has = np.flatnonzero(told != 0)
     if not len(has):
         return plain, fine.segment_of_kind

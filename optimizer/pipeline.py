@@ -14,14 +14,18 @@ from optimizer import outcome
 from optimizer.audit import audit_calendar, refuse_breaches
 from optimizer.conflict import CannotHold
 from optimizer.conflict_finder import ConflictFinder
+from optimizer.control_group import withheld
 from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.faults import BadInput, Fault
+from optimizer.generous_cells import generous_cells
 from optimizer.linear_plan import Shortage
-from optimizer.menu_solution import generous_version, solve_from_menu, with_bound
+from optimizer.menu_solution import solve_from_menu
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
+from optimizer.planned import Planned
 from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
+from optimizer.proof import bound_of_all
 from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler
@@ -111,9 +115,9 @@ def run(
     clock.start("cells")
     problem = make_problem(plan, tables, segments, rates)
     clock.start("program", f"{len(problem.everyone.fine):,} cells")
-    solution = _solved(plan, problem, clock)
+    planned = _solved(plan, problem, clock)
     clock.start("calendar")
-    schedule = _schedule(plan, tables, problem, solution)
+    schedule = _schedule(plan, tables, problem, planned)
     clock.start("audit")
     refuse_breaches(
         audit_calendar(
@@ -127,10 +131,10 @@ def run(
         )
     )
     clock.start("report")
-    result = _result(plan, tables, segments, rates, problem, solution, schedule, clock)
+    result = _result(plan, tables, segments, rates, problem, planned, schedule, clock)
     if full_prices:
         clock.start("prices of rules")
-        prices = rule_prices(plan, tables, segments, rates, solution, clock.detail)
+        prices = rule_prices(plan, tables, segments, rates, planned.solution, clock.detail)
         result = replace(result, rule_prices=prices)
         clock.start("")
     if segments.model is not None:
@@ -138,24 +142,27 @@ def run(
     return result
 
 
-def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
+def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Planned:
     if not problem.everyone.drawn:
-        return _solved_exactly(plan, problem, clock)
+        solution = _solved_exactly(plan, problem, clock)
+        control = withheld(solution.pricing, solution.whole, solution.linear.prices)
+        return Planned(solution, problem.everyone, control)
     try:
-        solution = solve_from_menu(problem, plan.max_cells, clock.detail)
+        planned = solve_from_menu(problem, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers):
         # What cannot hold for customers who may have more than they really may cannot hold for these.
         clock.start("conflict")
-        _solved_exactly(plan, problem.over(generous_version(plan, problem)), clock)
+        _solved_exactly(plan, problem.over(generous_cells(problem, plan.merge_above)), clock)
         raise BadInput([_TOO_COARSE]) from None
     clock.start("bound", "for all customers and all streams")
-    return with_bound(plan, problem, solution)
+    bound = bound_of_all(problem, planned.solution, plan.merge_above, clock.detail)
+    return replace(planned, solution=planned.solution.bounded_by(bound))
 
 
 def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
     pricing = problem.pricing()
     try:
-        return solve(pricing, problem.everyone, plan.max_cells, clock.detail)
+        return solve(pricing, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers) as failure:
         finder = ConflictFinder(problem, pricing.book, plan.max_cells, clock.detail)
         if isinstance(failure, Shortage):
@@ -163,20 +170,19 @@ def _solved_exactly(plan: Plan, problem: Problem, clock: _Clock) -> Solution:
         raise CannotHold(plan, finder.of_whole_numbers(failure.proved)) from None
 
 
-def _schedule(plan: Plan, tables: Tables, problem: Problem, solution: Solution) -> Schedule:
+def _schedule(plan: Plan, tables: Tables, problem: Problem, planned: Planned) -> Schedule:
     """The calendar and its kin, with ids as they came."""
     scheduler = Scheduler(
         plan,
         tables.engine,
         problem.timetable,
         problem.rules,
-        solution.pricing,
-        solution.cells,
+        planned.solution.pricing,
+        planned.cells,
         problem.figures,
-        problem.keys.earlier,
         integer_ids=tables.integer_ids,
     )
-    return scheduler.schedule(solution, solution.cells.members(tables.engine))
+    return scheduler.schedule(planned, planned.cells.members(tables.engine))
 
 
 def _result(
@@ -185,14 +191,14 @@ def _result(
     segments: Segments,
     rates: Rates,
     problem: Problem,
-    solution: Solution,
+    planned: Planned,
     schedule: Schedule,
     clock: _Clock,
 ) -> Result:
-    contacts = outcome.counted_contacts(schedule)
+    solution, contacts = planned.solution, outcome.counted_contacts(schedule)
     allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
-    summary = outcome.summary_figures(solution, contacts, allocation, schedule, customers)
+    summary = outcome.summary_figures(planned, contacts, allocation, schedule, customers)
     over = [
         f"{limit.path}: earlier and promised contacts alone use {limit.committed:,.10g} of "
         f"{limit.bound:,.10g}; nothing is left for the plan."
@@ -226,7 +232,7 @@ def _result(
         plan,
         summary,
         outcome.with_labels(segments.profile),
-        outcome.streams_table(contacts, problem.timetable, solution, schedule),
+        outcome.streams_table(contacts, problem.timetable, planned, schedule),
         allocation,
         limits,
         outcome.rates_table(rates.frame),

@@ -140,7 +140,7 @@ def _within_reach(problem: Problem, limit: Limit) -> int:
     used, place = np.unique(fine.kinds.pattern, return_inverse=True)
     open_to = np.asarray((fine.patterns.allowed(used) & (limit.use > 0)).any(axis=(1, 2)))
     counts = open_to[place.reshape(-1)] & limit.segments[fine.segment_of_kind]
-    return int(fine.kinds.table.customers.to_numpy()[counts].sum())
+    return int(fine.kinds.rows.customers.to_numpy()[counts].sum())
 
 
 def why_empty(problem: Problem) -> str:

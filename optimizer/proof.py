@@ -1,37 +1,77 @@
 """The bound on every plan where customers chose from a menu.
 
 At any prices Σ customers · best stream + Σ price · bound is at least what any plan is worth (Lagrangean
-relaxation: A. M. Geoffrion, Mathematical Programming Study 2, 1974). Like customers are put together, each
-with the most that any of them may have.
+relaxation: A. M. Geoffrion, Mathematical Programming Study 2, 1974), the best stream being one of all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.cells import Cells
+from optimizer.cells import Cells, part_cells
+from optimizer.generous_cells import generous_cells
+from optimizer.problem import Problem
+from optimizer.solution import Solution
 from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
-from optimizer.whole_numbers import WholePlan
 
-NEAR = 1e-4
+MOST_APART = 1_000_000
+"""Up to so many fine cells each has its own best stream; beyond, like ones are put together."""
+CHUNK = 20_000
+NEAR = 1e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value."""
 MOST_MENU, MOST_LABELS = 100, 1 << 12
 
+Floats = NDArray[np.float64]
 
-def generous_bound(pricing: Pricing, cells: Cells, prices: NDArray[np.float64], whole: WholePlan) -> float:
-    """A bound on every plan for customers of whom each may have what its one of the `cells` may.
 
-    Campaigns may be used or not as is best at the prices.
+def bound_of_all(
+    problem: Problem, solution: Solution, most_merged: int, progress: Callable[[str], None]
+) -> float:
+    """A bound on every plan of all customers, at the solution's prices.
+
+    Campaigns may be used or not as is best at them. Where like customers are put together, in about
+    `most_merged` cells, each may have the most that any of them may.
     """
-    wide = pricing.over(cells)
-    live = np.flatnonzero(cells.customers > 0)
-    customers = cells.customers[live].astype(float)
-    menu = np.union1d(most_used(whole.stream, whole.customers, MOST_MENU), [0])
-    worth = wide.worth(prices)
-    floor, _ = wide.best_known(worth, live, menu)
-    slack = NEAR * abs(float(customers @ floor)) / max(1.0, float(customers.sum()))
-    _, _, most = wide.search(worth, live, floor, slack, MOST_LABELS)
+    pricing, prices = solution.pricing, solution.linear.prices
     none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
-    return float(customers @ most) + pricing.rows.beside(prices, -pricing.rows.setup, none, every)
+    beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
+    if len(problem.everyone.fine) <= MOST_APART:
+        return beside + _each(problem, solution, progress)
+    cells = generous_cells(problem, most_merged)
+    menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
+    wide = pricing.over(cells)
+    floor, _ = wide.best_known(wide.worth(prices), np.arange(len(cells)), menu)
+    return beside + _searched(pricing, cells, prices, floor)
+
+
+def _each(problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
+    """What the customers' best streams are worth at the prices, some cells at a time."""
+    fine, whole, total = problem.everyone.fine, solution.whole, 0.0
+    prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
+    for n, (first, last) in enumerate(pairwise(ends)):
+        here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
+        part = fine.some(here, fine.customers[here])
+        cells, cell, _ = part_cells(
+            part, problem.keys, problem.timetable, problem.graph.shared_caps, part.segment_of_kind
+        )
+        wide, floor = solution.pricing.over(cells), np.zeros(len(cells))
+        own = cell[whole.cell[first:last] - n * CHUNK]
+        np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
+        total += _searched(solution.pricing, cells, prices, floor)
+        progress(f"{100 * here[-1] / len(fine):.0f} % of the customers")
+    return total
+
+
+def _searched(pricing: Pricing, cells: Cells, prices: Floats, floor: Floats) -> float:
+    """A bound on what all customers' best streams are worth; `floor` is the worth of one of each cell's."""
+    live = np.flatnonzero(cells.customers > 0)
+    customers, wide = cells.customers[live].astype(float), pricing.over(cells)
+    wide.begin_like(pricing)
+    slack = NEAR * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
+    _, _, most = wide.search(wide.worth(prices), live, floor[live], slack, MOST_LABELS)
+    return float(customers @ most)

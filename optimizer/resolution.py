@@ -6,8 +6,6 @@ linkage: S. C. Johnson, Psychometrika 32, 1967).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -18,20 +16,14 @@ from optimizer.leeway import Effects
 STEPS = (256, 96, 40, 16, 6, 2, 1)
 
 
-@dataclass(frozen=True)
-class Resolution:
-    """The class of each code."""
+def resolutions(effects: Effects, same_fatigue: bool) -> list[NDArray[np.int64]]:
+    """The class of each code, from all codes apart to all contacts of the past alike.
 
-    classes: NDArray[np.int64]
-
-
-def resolutions(effects: Effects, same_fatigue: bool) -> list[Resolution]:
-    """From all codes apart to all contacts of the past alike; contacts ahead always stay apart.
-
-    With `same_fatigue` only contacts that tire the same send days are put together.
+    Contacts ahead always stay apart. With `same_fatigue` only contacts that tire the same send days are put
+    together.
     """
     past = effects.day < 0
-    steps = [Resolution(np.arange(len(effects)))]
+    steps = [np.arange(len(effects))]
     if past.sum() < 2:
         return steps
     tree = linkage(pdist(effects.hindrance()[past], "cityblock"), method="complete")
@@ -41,5 +33,5 @@ def resolutions(effects: Effects, same_fatigue: bool) -> list[Resolution]:
             classes[past] = fcluster(tree, size, "maxclust")
             key = np.column_stack([classes, effects.tired if same_fatigue else classes])
             _, number = np.unique(key, axis=0, return_inverse=True)
-            steps.append(Resolution(number.reshape(-1).astype(np.int64)))
+            steps.append(number.reshape(-1).astype(np.int64))
     return steps

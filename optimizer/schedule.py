@@ -14,12 +14,11 @@ from optimizer.cells import AllCells
 from optimizer.coded_rows import CODE, CodedRows
 from optimizer.contact_figures import ContactFigures
 from optimizer.drawing import drawn_by_rank, drawn_by_share
-from optimizer.earlier_lists import EarlierLists
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
+from optimizer.planned import Planned
 from optimizer.rules import ContactRules
-from optimizer.solution import Solution
 from optimizer.streams import Pricing
 from optimizer.timetable import Timetable
 
@@ -87,7 +86,6 @@ class Scheduler:
         pricing: Pricing,
         cells: AllCells,
         figures: ContactFigures,
-        earlier: EarlierLists,
         *,
         integer_ids: bool,
     ) -> None:
@@ -95,25 +93,25 @@ class Scheduler:
         self._pricing, self._figures = pricing, figures
         self._segment, self._row = cells.segment, cells.figures
         self._segments = cells.fine.segments
-        self._earlier, self._integer_ids = earlier, integer_ids
+        self._fatigue, self._integer_ids = cells.fine.fatigue, integer_ids
         self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
 
-    def schedule(self, solution: Solution, customers: ir.Table) -> Schedule:
-        """The calendar and its kin; `customers` is AllCells.members of the solution's cells."""
-        whole, held_back = solution.whole, solution.control
+    def schedule(self, planned: Planned, customers: ir.Table) -> Schedule:
+        """The calendar and its kin; `customers` is AllCells.members of the cells planned."""
+        whole, held_back = planned.solution.whole, planned.control
         order = np.lexsort((whole.stream, whole.cell))
         shares = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers}).iloc[
             order
         ]
         menu = self._menu(shares, held_back)
-        planned = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
-        planned = self._engine.keep("customers and streams", planned)
+        drawn = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
+        drawn = self._engine.keep("customers and streams", drawn)
         control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
-        contacts, tiring = self._contacts(menu), self._earlier.tiring_contacts(customers)
+        contacts, tiring = self._contacts(menu), self._tiring()
         return Schedule(
-            self._coded("contacts", planned, contacts, tiring),
+            self._coded("contacts", drawn, contacts, tiring),
             self._coded("contacts withheld", control, contacts, tiring),
-            self._assigned(planned, menu),
+            self._assigned(drawn, menu),
             {(int(g), int(s)): label for g, s, label in zip(menu.g, menu.stream, menu.label, strict=True)},
         )
 
@@ -174,6 +172,11 @@ class Scheduler:
             reached=np.where(first, goal.reached, 0.0),
             cost=figures.cost[f, i],
         )
+
+    def _tiring(self) -> pd.DataFrame:
+        """tired, send_day and before: how many earlier contacts tire one there, if any do."""
+        tired, day = np.nonzero(self._fatigue)
+        return pd.DataFrame({"tired": tired, "send_day": day, "before": self._fatigue[tired, day]})
 
     def _tired(self, streams: list[tuple[tuple[int, int], ...]]) -> NDArray[np.int64]:
         """For each contact, in order, the contacts of its own stream that tire it."""

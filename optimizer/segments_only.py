@@ -38,10 +38,11 @@ def segments_only(
     own = _judged(solution.pricing, whole.cell, whole.stream, whole.customers, whole.used)
     try:
         plain = _without_own_figures(plan, problem)
-        found = solve(plain.pricing(), plain.everyone, plan.max_cells, progress)
+        found = solve(plain.pricing(), plan.max_cells, progress)
     except (Shortage, OnlyWholeNumbers):
         return {"value_segments_only": None, "own_figures": _rows(problem, None, own[1])}
-    cell, stream, customers = _streams_of_own_cells(plan, problem.everyone, found, solution.pricing, engine)
+    both = (plain.everyone, problem.everyone)
+    cell, stream, customers = _streams_of_own_cells(plan, *both, found, solution.pricing, engine)
     total, by_segment = _judged(solution.pricing, cell, stream, customers, found.whole.used)
     return {"value_segments_only": total, "own_figures": _rows(problem, by_segment, own[1])}
 
@@ -74,7 +75,7 @@ def _without_own_figures(plan: Plan, problem: Problem) -> Problem:
 
 
 def _streams_of_own_cells(
-    plan: Plan, everyone: AllCells, found: Solution, pricing: Pricing, engine: Engine
+    plan: Plan, plain: AllCells, everyone: AllCells, found: Solution, pricing: Pricing, engine: Engine
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """How many customers of each cell told apart by own figures get each stream of the other plan."""
     fine, whole = everyone.fine, found.whole
@@ -82,7 +83,8 @@ def _streams_of_own_cells(
         {
             "kind": fine.kind,
             "earlier": fine.lists.sums[fine.listed],
-            "cell": found.cells.cell,
+            "tired": fine.tired[fine.listed],
+            "cell": plain.cell,
             "own": everyone.cell,
         }
     )

@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.branching import decide
-from optimizer.cells import AllCells
 from optimizer.contact_figures import Objective
-from optimizer.control_group import withheld
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
@@ -28,9 +25,8 @@ class Solution:
     """The whole plan, the linear program with its campaigns fixed, and the pricing that found both.
 
     `linear_bound` is that of the linear program with no campaign fixed; `nodes` counts the linear
-    programs it took to decide which campaigns to use. `cells` are those of the whole plan, `use` is what
-    it uses of every limit, `control` what held-out customers would have had (see `withheld`), `stays` the
-    number of provisional contacts of an earlier run that stay.
+    programs it took to decide which campaigns to use. `use` is what the whole plan uses of every limit,
+    `stays` the number of provisional contacts of an earlier run that stay in it.
     """
 
     linear: LinearPlan
@@ -38,10 +34,13 @@ class Solution:
     pricing: Pricing
     linear_bound: float
     nodes: int
-    cells: AllCells
     use: NDArray[np.float64]
-    control: pd.DataFrame
     stays: int
+
+    def bounded_by(self, bound: float) -> Solution:
+        """The same with another bound on all plans."""
+        bound = max(bound, self.whole.value)
+        return replace(self, whole=replace(self.whole, bound=bound), linear_bound=bound)
 
     @property
     def cells_sharing(self) -> int:
@@ -50,7 +49,7 @@ class Solution:
         return int(sizes[sizes > 1].sum())
 
 
-def solve(pricing: Pricing, everyone: AllCells, max_cells: int, progress: Callable[[str], None]) -> Solution:
+def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> Solution:
     """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
     if too_many_links(pricing):
         decided = search_switches(pricing, max_cells, progress)
@@ -67,9 +66,7 @@ def solve(pricing: Pricing, everyone: AllCells, max_cells: int, progress: Callab
         pricing,
         decided.root_bound,
         decided.nodes,
-        everyone,
         pricing.total_use(whole.cell, whole.stream, whole.customers),
-        withheld(pricing, whole, decided.linear.prices),
         int(pricing.kept(whole.cell, whole.stream) @ whole.customers),
     )
 

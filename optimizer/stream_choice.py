@@ -23,7 +23,7 @@ class Choosers(NamedTuple):
     """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
 
     Cell n has kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
-    MenuFit. `tired[code, t]` tells whether a contact of the code tires send day t; `planned[kept[k], t]` is
+    MenuFit. fatigue[tired[l], t] contacts of list l tire one on send day t; `planned[kept[k], t]` is
     the option that an earlier run has provisionally planned. Stream s of segment g has the contacts
     first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c],
     tired by tired_by_own[c] others of its stream.
@@ -40,6 +40,7 @@ class Choosers(NamedTuple):
     by_kind: Any
     by_code: Any
     tired: Any
+    fatigue: Any
     filled: Any
     own: Any
     owns: Any
@@ -83,43 +84,32 @@ def _fitting(ch, n, words):
 
 
 @compiled
-def _tiring(ch, n, before):
-    """Fill `before` with the earlier contacts of cell n that tire each send day."""
-    own = ch.listed[n]
-    before[:] = 0
-    for place in range(ch.begin[own], ch.begin[own + 1]):
-        for t in range(before.shape[0]):
-            before[t] += ch.tired[ch.codes[place], t]
-
-
-@compiled
-def _worth(ch, worth, n, s, before):
+def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
-    k = ch.kind[n]
+    k, e = ch.kind[n], ch.tired[ch.listed[n]]
     g = ch.segment[k]
     total = -worth.fee[g, s]
     for c in range(ch.first[g, s], ch.first[g, s + 1]):
-        total += worth.gain[c] * ch.power[before[ch.day[c]] + ch.tired_by_own[c]]
+        total += worth.gain[c] * ch.power[ch.fatigue[e, ch.day[c]] + ch.tired_by_own[c]]
         if worth.stay > 0.0 and ch.planned[ch.kept[k], ch.day[c]] == ch.option[c]:
             total += worth.stay
     return total
 
 
 @compiled
-def _best(ch, worth, n, former, words, before):
+def _best(ch, worth, n, former, words):
     """The cell's best stream and its worth; of equals the former one, then the first on the menu."""
     _fitting(ch, n, words)
-    _tiring(ch, n, before)
     g, best, which = ch.segment[ch.kind[n]], 0.0, EMPTY
     if former >= 0:
-        own = _worth(ch, worth, n, former, before)
+        own = _worth(ch, worth, n, former)
         if own > best:
             best, which = own, former
     for w in range(words.shape[0]):
         left, s = words[w], w * BITS
         while left:
             if left & 1 and worth.most[g, s] > best:
-                own = _worth(ch, worth, n, s, before)
+                own = _worth(ch, worth, n, s)
                 if own > best:
                     best, which = own, s
             left >>= 1
@@ -136,9 +126,8 @@ def choose(ch, worth, blocks, which, total, count):
     """
     for b in prange(blocks.shape[0] - 1):
         words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
-        before = np.empty(ch.tired.shape[1], dtype=np.int64)
         for n in range(blocks[b], blocks[b + 1]):
-            s, own = _best(ch, worth, n, which[n], words, before)
+            s, own = _best(ch, worth, n, which[n], words)
             which[n] = s
             total[b] += own * ch.customers[n]
             if s >= 0:
@@ -149,11 +138,9 @@ def choose(ch, worth, blocks, which, total, count):
 def worth_of_chosen(ch, worth, blocks, which, total):
     """By block the sum of what the chosen streams are worth to their cells."""
     for b in prange(blocks.shape[0] - 1):
-        before = np.empty(ch.tired.shape[1], dtype=np.int64)
         for n in range(blocks[b], blocks[b + 1]):
             if which[n] >= 0:
-                _tiring(ch, n, before)
-                total[b] += _worth(ch, worth, n, which[n], before) * ch.customers[n]
+                total[b] += _worth(ch, worth, n, which[n]) * ch.customers[n]
 
 
 @compiled(parallel=True)
@@ -162,9 +149,7 @@ def worth_of_pairs(ch, worth, cells, streams, value):
     for m in prange(cells.shape[0]):
         value[m] = 0.0
         if streams[m] >= 0:
-            before = np.empty(ch.tired.shape[1], dtype=np.int64)
-            _tiring(ch, cells[m], before)
-            value[m] = _worth(ch, worth, cells[m], streams[m], before)
+            value[m] = _worth(ch, worth, cells[m], streams[m])
 
 
 @compiled(parallel=True)
@@ -175,15 +160,13 @@ def best_few(ch, worth, cells, few):
     """
     for m in prange(cells.shape[0]):
         words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
-        before = np.empty(ch.tired.shape[1], dtype=np.int64)
         own = np.full(few.shape[1], -np.inf)
         _fitting(ch, cells[m], words)
-        _tiring(ch, cells[m], before)
         few[m, :] = EMPTY
         g, last = ch.segment[ch.kind[cells[m]]], few.shape[1] - 1
         for s in range(worth.most.shape[1]):
             if words[s // BITS] >> (s % BITS) & 1 and worth.most[g, s] > own[last]:
-                value, at = _worth(ch, worth, cells[m], s, before), last
+                value, at = _worth(ch, worth, cells[m], s), last
                 if value > own[at]:
                     while at > 0 and value > own[at - 1]:
                         own[at], few[m, at] = own[at - 1], few[m, at - 1]

@@ -16,7 +16,6 @@ from optimizer.compiled import compiled
 from optimizer.stream_bounds import bound_with, new_work, prepare, relax
 from optimizer.stream_ground import NOTHING, bonus_of, fee
 
-TURNS = 20
 FIRST_LABELS = 1 << 12
 HOPE = 0.5
 CLOSE = 1e-9
@@ -207,13 +206,13 @@ def _settle(ground, worth, cell, slack, most_labels, least, penalty, value, boun
 
 
 @compiled(parallel=True)
-def search(ground, worth, cells, floor, slack, most_labels, penalty, value, bound, path, workers):
+def search(ground, worth, cells, floor, slack, turns, most_labels, penalty, value, bound, path, workers):
     """For each of `cells` a stream worth more than its floor at the prices, and a bound on all of them.
 
     value[n] and path[n, t] (option or -1) get the stream, or the floor and an empty path; no stream of
-    the cell is worth more than bound[n]. The two are within `slack`, unless that takes more than
-    `most_labels`. penalty[n] is what the cell's search starts from and leaves behind. `workers` share
-    the work.
+    the cell is worth more than bound[n]. The two are within `slack`, unless that takes more than `turns`
+    steps of the penalties and then more than `most_labels`. penalty[n] is what the cell's search starts
+    from and leaves behind. `workers` share the work.
     """
     # A contact worth nothing can be left out, unless tiring later ones is a gain.
     least = 0.0 if worth.gain.min() >= 0.0 else -np.inf
@@ -222,9 +221,9 @@ def search(ground, worth, cells, floor, slack, most_labels, penalty, value, boun
         for n in range(worker, cells.shape[0], workers):
             prepare(ground, worth, cells[n], least, work)
             value[n], bound[n] = relax(
-                ground, worth, cells[n], floor[n], slack, TURNS, penalty[n], path[n], work
+                ground, worth, cells[n], floor[n], slack, turns, penalty[n], path[n], work
             )
-            if bound[n] > value[n] + slack:
+            if most_labels and bound[n] > value[n] + slack:
                 value[n], bound[n], space = _settle(
                     ground, worth, cells[n], slack, most_labels, least, penalty[n], value[n], bound[n],
                     path[n], work, space,

@@ -25,6 +25,9 @@ from optimizer.stream_search import search
 from optimizer.switches import Switch
 from optimizer.timetable import Timetable
 
+TURNS = 20
+"""In how many steps a search improves the penalties of a cell."""
+
 
 @dataclass(frozen=True)
 class Tolls:
@@ -100,6 +103,13 @@ class Pricing:
 
     def _spent(self, limit: Limit) -> NDArray[np.float64]:
         return np.zeros((self.days, self.options)) if limit.spend is None else limit.spend
+
+    def begin_like(self, other: Pricing) -> None:
+        """Let the searches of all cells begin with the mean penalties of another's cells of their segment."""
+        weight = np.zeros((len(self.cells.segments), len(other.cells)))
+        weight[other.cells.segment, np.arange(len(other.cells))] = other.cells.customers
+        mean = (weight @ other._penalty) / np.maximum(1.0, weight.sum(axis=1))[:, None]
+        self._penalty[:] = mean[self.cells.segment]
 
     def _bonuses(self) -> list[NDArray[np.bool_]]:
         """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""
@@ -200,19 +210,21 @@ class Pricing:
         floor: NDArray[np.float64],
         slack: float,
         most_labels: int,
+        turns: int = TURNS,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
         """For each cell its best stream of all at the prices: worth, number, and a bound on its streams.
 
         Where no stream better than `floor` is found the answer is the floor and -1. Worth and bound are
-        within `slack` of each other, unless a cell's search would take more than `most_labels` labels.
+        within `slack` of each other, unless a cell's search would take more than `turns` steps of its
+        penalties and then more than `most_labels` labels.
         """
         if not self.options:  # without campaigns there is the empty stream only
             return floor, np.full(len(cells), -1, dtype=np.int64), np.maximum(floor, 0.0)
         value, path = np.empty(len(cells)), np.full((len(cells), self.days), NOTHING, dtype=np.int32)
         bound, penalty = np.empty(len(cells)), self._penalty[cells]
         search(
-            self._ground, worth, _plain(cells), _plain(floor), slack, most_labels, penalty, value, bound,
-            path, get_num_threads(),
+            self._ground, worth, _plain(cells), _plain(floor), slack, turns, most_labels, penalty, value,
+            bound, path, get_num_threads(),
         )  # fmt: skip
         self._penalty[cells] = penalty
         better = value > floor

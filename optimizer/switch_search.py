@@ -123,8 +123,8 @@ class _Search:
             if other.tobytes() in self._known or len(self._known) >= self._most_tried:
                 continue
             plan = self._try(other, best)
-            if plan is not None:
-                more = other > used
+            more = other > used
+            if plan is not None and more.any():
                 self._merit[more] = (plan.bound if best is None else plan.bound - best.value) / more.sum()
             if _value(plan) > _value(best) + 1e-9:
                 return other, plan

@@ -56,7 +56,7 @@ def solved(folder: Path, plan: Mapping[str, Any], tables: Mapping[str, pd.DataFr
     rates = response_rates(loaded, opened, segments)
     problem = make_problem(loaded, opened, segments, rates)
     try:
-        solution = solve(problem.pricing(), problem.everyone, loaded.max_cells, lambda text: None)
+        solution = solve(problem.pricing(), loaded.max_cells, lambda text: None)
     except (Shortage, OnlyWholeNumbers):
         return None
     return Case(loaded, opened, segments, rates, problem, solution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from audit_cases import audited, breaches_of, case, judge, news, on, sale, tables_of, the_plan
 
+from optimizer import audit_sieve
 from optimizer.audit import COLUMNS, AuditFailed, refuse_breaches
 
 
@@ -46,6 +47,20 @@ def test_permission() -> None:
         case("granted", sale(3), permissions=[("email", "granted")]),
         case("granted another type", [*sale(3), *news(4)], [("permission", 3)],
              permissions=[("email", "granted", None, None, "service")]),
+    )  # fmt: skip
+
+
+def test_permission_and_audience_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan asks more than fits into the bits of one number: it is asked part by part."""
+    monkeypatch.setattr(audit_sieve, "BITS", 1)
+    judge(
+        the_plan(sale={"audience": "x > 3"}),
+        case("allowed", [*sale(3), *news(4), *sale(5, channel="mail")]),
+        case("denied by mail", [*sale(3), *sale(5, channel="mail")], [("permission", 5)],
+             permissions=[("mail", "denied")]),
+        case("outside", [*sale(3), *news(4)], [("audience", 3)], x=3),
+        case("both", [*sale(3), *news(4)], [("permission", 4), ("audience", 3)], x=3,
+             permissions=[("email", "denied", None, None, "service")]),
     )  # fmt: skip
 
 
@@ -176,6 +191,8 @@ def test_spacing() -> None:
         case("one day", [*sale(3), *news(4)], [("spacing", 3), ("spacing", 4)]),
         case("from history", sale(0), [("spacing", 0)], contact_history=[(-1, "mail", "x")]),
         case("to a commitment", sale(3), [("spacing", 3)], commitments=[(3, "mail", "bill")]),
+        # Only stretches that reach into the period are judged.
+        case("before the period", [*sale(-2), *news(-2)], [("window", -2)] * 2 + [("one_a_day", -2)] * 2),
     )
 
 

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,7 +16,7 @@ from oracle.checker import breaches
 from oracle.random_plans import small_workspaces
 from oracle.workspace_files import write_workspace
 
-from optimizer import pipeline
+from optimizer import pipeline, proof
 from optimizer.conflict import CannotHold
 from optimizer.faults import BadInput
 from optimizer.plan_file import load_plan
@@ -48,16 +49,17 @@ def not_solved(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> bool:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(small_workspaces(), st.integers(1, 6))
+@given(small_workspaces(), st.integers(1, 6), st.booleans())
 def test_rules_hold_and_the_bound_is_one(
-    workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int
+    workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int, apart: bool
 ) -> None:
+    """The bound is proved customer by customer, or with like ones put together."""
     plan, tables = workspace
     plan = {**plan, "merge_above": most}
     segments, rates = segments_of(tables), tables["response_rates"]
@@ -69,7 +71,8 @@ def test_rules_hold_and_the_bound_is_one(
         SEEN["impossible"] += 1
         assert not_solved(plan, tables)
         return
-    result = run(plan, tables)
+    with mock.patch.object(proof, "MOST_APART", proof.MOST_APART if apart else 0):
+        result = run(plan, tables)
     if result is None:
         SEEN["too coarse"] += 1
         return
@@ -79,9 +82,12 @@ def test_rules_hold_and_the_bound_is_one(
     assert summary["expected_value"] <= best.integer_value + 1e-6 * scale
     assert summary["upper_bound"] >= best.integer_value - 1e-6 * scale
     SEEN["from the menu"] += summary["chosen_from_menu"]
+    SEEN["bound proved apart" if apart else "bound of few cells"] += summary["chosen_from_menu"]
     SEEN["as good"] += summary["expected_value"] >= best.integer_value - 1e-4 * scale
 
 
 def test_enough_was_seen() -> None:
     assert SEEN["from the menu"] >= 10
     assert SEEN["as good"] >= 5
+    assert SEEN["bound proved apart"] >= 3
+    assert SEEN["bound of few cells"] >= 3
