@@ -28,9 +28,9 @@ from optimizer.use_bound import bound_of_all_uses, bound_of_use
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan, whole_plan
 
 MOST_LINKS = 8_000
-# Customers drawn, and choices tried over them at most: a rough look at many, a closer one at few.
-DRAWS = ((250, 120), (1_000, 40))
-MOST_SWAPS = 15
+# Customers drawn, and choices tried over them at most: a rough look at many, closer ones at few.
+DRAWS = ((100, 130), (300, 50), (1_000, 20))
+MOST_SWAPS = 30
 FEW = 6
 """So many campaigns of which all choices are tried."""
 FINALISTS = 5
