@@ -106,7 +106,7 @@ def swap_one(plan: dict[str, Any], tables: dict[str, pd.DataFrame], result: Orac
 @pytest.mark.parametrize("goal", [*GOALS, "expected_margin"])
 def test_random_plans_with_everything(goal):
     @settings(SEARCHED, max_examples=20)
-    @given(small_workspaces(everything=True, goal=goal))
+    @given(small_workspaces(everything=True, goal=goal, scores=True))
     def draw(workspace):
         plan, tables = workspace
         try:
