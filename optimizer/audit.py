@@ -10,8 +10,10 @@ import pandas as pd
 
 from optimizer.audit_contacts import CONTACT, OTHERS, PLANNED, AuditedContacts, audited_contacts
 from optimizer.audit_limits import limit_breaches
+from optimizer.audit_money import own_money
 from optimizer.audit_series import own_limit_breaches, series_breaches
 from optimizer.audit_single import single_contact_breaches
+from optimizer.contact_figures import ContactFigures
 from optimizer.frames import frame_of
 from optimizer.limits import Limit
 from optimizer.plan_file import Plan
@@ -45,11 +47,13 @@ def audit_calendar(
     timetable: Timetable,
     *,
     segments: Sequence[str],
+    figures: ContactFigures | None = None,
 ) -> pd.DataFrame:
     """The breaches of a calendar, a row for each rule and contact, by rule, customer and date.
 
     `calendar` has customer_id, contact_on, channel, campaign and segment; `limits` are those of the
-    plan, `segments` the labels behind Limit.segments. The history before the period and the
+    plan, `segments` the labels behind Limit.segments. `figures`, whose first rows are the segments', are
+    needed where customers have figures of their own. The history before the period and the
     commitments count and are not judged. Columns are COLUMNS; a row of the rule `limit` names no
     contact. customer_id is an integer where the customers' ids are. The engine finds the breaches;
     only they come to the client.
@@ -68,7 +72,8 @@ def audit_calendar(
         )
         for rule, broken in checks
     ]
-    words = list(limit_breaches(limits, segments, timetable, rules, contacts))
+    money = own_money(plan, tables, contacts, rules, timetable, segments, figures)
+    words = list(limit_breaches(limits, segments, timetable, rules, contacts, money))
     for kept in (PLANNED, OTHERS):
         engine.drop(kept)
     told = [frame for frame in frames if len(frame)]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.audit_contacts import AuditedContacts
+from optimizer.audit_money import OwnMoney
 from optimizer.audit_series import days_around
 from optimizer.frames import frame_of, table_of
 from optimizer.limits import Limit
@@ -26,13 +27,14 @@ def limit_breaches(
     timetable: Timetable,
     rules: ContactRules,
     contacts: AuditedContacts,
+    money: OwnMoney | None = None,
 ) -> Iterator[str]:
     """In words, each limit that the planned contacts do not keep; soft ones are no breach.
 
-    `segments` are the labels behind Limit.segments. A contact that the timetable does not have uses no
-    limit: it breaks the rule of the window.
+    `segments` are the labels behind Limit.segments, `money` is what customers' own figures change. A contact
+    that the timetable does not have uses no limit: it breaks the rule of the window.
     """
-    counted = _Counted(limits, segments, timetable, rules, contacts)
+    counted = _Counted(limits, segments, timetable, rules, contacts, money)
     for limit in limits:
         if limit.soft is not None or (limit.if_used and limit.if_used not in counted.campaigns):
             continue
@@ -54,8 +56,9 @@ class _Counted:
         timetable: Timetable,
         rules: ContactRules,
         contacts: AuditedContacts,
+        money: OwnMoney | None,
     ) -> None:
-        self._limits, self._rules, self._contacts = limits, rules, contacts
+        self._limits, self._rules, self._contacts, self._money = limits, rules, contacts, money
         self._place = {day: t for t, day in enumerate(timetable.days)}
         options = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
         self._option = [options.get((kind.channel, kind.campaign)) for kind in contacts.kinds]
@@ -79,7 +82,8 @@ class _Counted:
             return float(self._reached[limit.path])
         contacts = float((self._number[self._inside(limit)].sum(axis=0) * limit.use).sum())
         setup = sum(cost for campaign, cost in limit.setup.items() if campaign in self.campaigns)
-        return contacts + setup + (0.0 if limit.tiring is None else self._tired(limit, limit.tiring))
+        own = 0.0 if self._money is None else self._money.use(limit)
+        return contacts + own + setup + (0.0 if limit.tiring is None else self._tired(limit, limit.tiring))
 
     def _tired(self, limit: Limit, tiring: NDArray[np.float64]) -> float:
         """What contacts use times their fatigue factors, counted from the customers' contacts before."""

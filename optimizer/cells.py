@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from optimizer.customer_keys import CustomerKeys
 from optimizer.customer_lists import CodeLists, Lists
 from optimizer.engine import Engine
-from optimizer.fine_cells import FineCells, fine_cells
+from optimizer.fine_cells import FineCells
 from optimizer.frames import table_of
 from optimizer.leeway import Effects, Leeway, joined
-from optimizer.patterns import Patterns
-from optimizer.plan_file import Plan
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
 
@@ -42,7 +40,8 @@ class Cells:
     permissions, restrictions, audiences and hold-out allow option i; `leeway` is what a profile of
     earlier contacts leaves open. A cell may be empty (customers 0): it is the twin of held-out
     customers, priced but not planned. `segment_size` counts all customers of each of `segments`.
-    `provisional` is None where nothing is paid for keeping what an earlier run had planned.
+    `provisional` is None where nothing is paid for keeping what an earlier run had planned, `own_figures`
+    where all have the figures of their segment: else the row of each cell (see ContactFigures).
     `kinds` has the columns of customer_keys.KIND and `customers`, a row for each kind of customers;
     `groups` counts `customers` by `kind` and `cell`, with the `twin` of held-out ones (else -1).
     """
@@ -58,6 +57,12 @@ class Cells:
     kinds: pd.DataFrame = field(default_factory=pd.DataFrame)
     groups: pd.DataFrame = field(default_factory=pd.DataFrame)
     provisional: Provisional | None = None
+    own_figures: NDArray[np.int64] | None = None
+
+    @property
+    def figures(self) -> NDArray[np.int64]:
+        """By cell: the row of its figures."""
+        return self.segment if self.own_figures is None else self.own_figures
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -67,7 +72,8 @@ class Cells:
 class AllCells:
     """All customers as fine cells, and the cells of the program: of all of them, or of a part drawn.
 
-    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out).
+    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out);
+    `figures_of_kind` the row of figures of each kind of customers.
     """
 
     fine: FineCells
@@ -75,15 +81,24 @@ class AllCells:
     cell: NDArray[np.int64]
     twin: NDArray[np.int64]
     drawn: bool
+    figures_of_kind: NDArray[np.int64]
 
     @property
     def segment(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the place of its segment."""
-        segment = np.zeros(int(max(self.cell.max(), self.twin.max())) + 1, dtype=np.int64)
-        own = self.fine.segment_of_kind[self.fine.kind]
-        segment[self.cell] = own
-        segment[self.twin[self.twin >= 0]] = own[self.twin >= 0]
-        return segment
+        return self._by_cell(self.fine.segment_of_kind)
+
+    @property
+    def figures(self) -> NDArray[np.int64]:
+        """By cell that a fine one or a twin is placed in: the row of its figures."""
+        return self._by_cell(self.figures_of_kind)
+
+    def _by_cell(self, by_kind: NDArray[np.int64]) -> NDArray[np.int64]:
+        found = np.zeros(int(max(self.cell.max(), self.twin.max())) + 1, dtype=np.int64)
+        own = by_kind[self.fine.kind]
+        found[self.cell] = own
+        found[self.twin[self.twin >= 0]] = own[self.twin >= 0]
+        return found
 
     def placed(self, cell: NDArray[np.int64], twin: NDArray[np.int64]) -> AllCells:
         """The customers placed in other cells than those of the program."""
@@ -102,41 +117,49 @@ class AllCells:
 
 
 def make_cells(
-    plan: Plan,
-    engine: Engine,
+    fine: FineCells,
+    figures_of_kind: NDArray[np.int64],
     keys: CustomerKeys,
     timetable: Timetable,
     shared_caps: tuple[FrequencyCap, ...],
+    most: int,
 ) -> AllCells:
-    """Count the customers by key and merge the keys that come to the same thing.
+    """Merge the fine cells that come to the same thing.
 
-    Beyond `plan.merge_above` fine cells the program is that of a part of the customers.
+    Beyond `most` fine cells the program is that of a part of the customers.
     """
-    fine = fine_cells(engine, keys, Patterns(plan, keys, timetable))
-    drawn = len(fine) > plan.merge_above
+    drawn = len(fine) > most
     part = fine.drawn(DRAWN) if drawn else fine
-    return AllCells(fine, *part_cells(part, keys, timetable, shared_caps), drawn)
+    cells = part_cells(part, keys, timetable, shared_caps, figures_of_kind)
+    return AllCells(fine, *cells, drawn, figures_of_kind)
 
 
 def part_cells(
-    part: FineCells, keys: CustomerKeys, timetable: Timetable, shared_caps: tuple[FrequencyCap, ...]
+    part: FineCells,
+    keys: CustomerKeys,
+    timetable: Timetable,
+    shared_caps: tuple[FrequencyCap, ...],
+    figures_of_kind: NDArray[np.int64],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
     told = part.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    return _cells(part, profile, leeway, kept, planned)
+    return _cells(part, figures_of_kind, profile, leeway, kept, planned)
 
 
 def _cells(
     part: FineCells,
+    figures_of_kind: NDArray[np.int64],
     profile: NDArray[np.int64],
     leeway: Leeway,
     kept: NDArray[np.int64],
     planned: NDArray[np.int32],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     kinds, kind, held = part.kinds, part.kind, part.held_out
-    own = np.column_stack([part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind]])
+    own = np.column_stack(
+        [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], figures_of_kind[kind]]
+    )
     twins = own[held]
     twins[:, 1] = kinds.free[kind[held]]
     distinct, cell = np.unique(np.vstack([own, twins]), axis=0, return_inverse=True)
@@ -157,6 +180,7 @@ def _cells(
         kinds.rows,
         groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
         Provisional(distinct[:, 3], planned) if (planned >= 0).any() else None,
+        distinct[:, 4] if (figures_of_kind >= len(part.segments)).any() else None,
     )
     return cells, cell, twin
 

@@ -22,7 +22,7 @@ from optimizer.generation import Generation
 from optimizer.limits import Limit
 from optimizer.linear_plan import Shortage
 from optimizer.problem import Problem
-from optimizer.solution import tolerance_of
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.stream_book import StreamBook
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
@@ -122,7 +122,7 @@ class ConflictFinder:
         if whole is None:
             return ()
         paths = {self._problem.limits[r].path for r in free}
-        return tuple(changes(pricing, whole, self._problem.figures.cost, paths))
+        return tuple(changes(pricing, whole, paths))
 
     def _pricing(self, kept: Sequence[int], free: Sequence[int] = ()) -> Pricing:
         """A problem of these limits alone, in which nothing counts but how far the free ones are missed."""
@@ -133,12 +133,12 @@ class ConflictFinder:
             weight = 1.0 / max(1.0, abs(limit.bound)) if r in free else None
             limits.append(replace(limit, soft=weight))
         named = {limit.if_used for limit in limits} | {name for limit in limits for name in limit.setup}
-        nothing = np.zeros_like(problem.objective.gain)
+        goal, nothing = problem.objective, np.zeros_like(problem.objective.gain)
         return replace(
             problem,
             limits=tuple(limits),
             switches=tuple(switch for switch in problem.switches if switch.campaign in named),
-            objective=Objective(nothing, nothing, problem.objective.cost, pays_setup=False),
+            objective=Objective(nothing, nothing, goal.cost, goal.value, pays_setup=False),
         ).pricing(self._book)
 
     def _possible(self, pricing: Pricing) -> WholePlan | None:

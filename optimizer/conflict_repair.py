@@ -17,13 +17,8 @@ CENT = 0.01
 FINEST_SHARE = 1e-4
 
 
-def changes(
-    pricing: Pricing, whole: WholePlan, cost: NDArray[np.float64], free: Collection[str]
-) -> Iterator[Change]:
-    """The changes with which the plan keeps the limits that it misses, of those whose path is `free`.
-
-    `cost[i]` is the cost of a contact by option, in money.
-    """
+def changes(pricing: Pricing, whole: WholePlan, free: Collection[str]) -> Iterator[Change]:
+    """The changes with which the plan keeps the limits that it misses, of those whose path is `free`."""
     use = pricing.use(whole.cell, whole.stream).T @ whole.customers
     missed = pricing.rows.missed(use, whole.used)
     contacts = _contacts(pricing, whole)
@@ -34,7 +29,7 @@ def changes(
         if limit.path not in free or amount <= NEGLIGIBLE:
             continue
         if limit.tiring is not None:
-            spent = float(contacts.sum(axis=0) @ cost) + setup
+            spent = float(pricing.cost(whole.cell, whole.stream) @ whole.customers) + setup
             yield _ratio(limit, amount, spent)
         elif limit.path.endswith("_share"):
             yield _ratio(limit, amount, float(contacts[limit.segments].sum()))
@@ -71,5 +66,6 @@ def _new_bound(limit: Limit, missed: float) -> float:
 
 def _unit(limit: Limit) -> float:
     """What the limit is counted in: whole contacts and customers, hundredths of hours and money."""
-    whole = limit.customers or bool(np.isin(limit.use, (0.0, 1.0)).all())
+    money = limit.spend is not None or limit.tiring is not None
+    whole = limit.customers or (not money and bool(np.isin(limit.use, (0.0, 1.0)).all()))
     return 1.0 if whole else CENT

@@ -25,12 +25,16 @@ from optimizer.earlier_lists import EarlierLists, earlier_lists
 from optimizer.earlier_run import provisional_rows
 from optimizer.frames import frame_of, table_of
 from optimizer.own_limits import own_limit
+from optimizer.own_scores import OwnScores, own_scores
 from optimizer.plan_file import HoldOut, Plan
 from optimizer.rules import ContactRules
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
-KIND = ["segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional"]
+KIND = [
+    "segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional",
+    "scores",
+]  # fmt: skip
 UNTOLD = ""
 
 
@@ -58,7 +62,7 @@ class CustomerKeys:
 
     `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
-    provisional and earlier tell lists of codes.
+    provisional and earlier tell lists of codes, `scores` the customer's own figures (own_scores.py).
     """
 
     table: ir.Table
@@ -69,6 +73,7 @@ class CustomerKeys:
     restriction_lists: Lists
     provisional_lists: Lists
     earlier: EarlierLists
+    scores: OwnScores | None
 
 
 def customer_keys(
@@ -97,6 +102,8 @@ def customer_keys(
     for name, own in rows.items():
         told = None if own is None else summed(own, {name: marks(counts[name])})
         keys = _with(keys, told, [name])
+    scores = own_scores(plan, tables, timetable)
+    keys = _with(keys, None if scores is None else scores.told(), ["scores"])
     keys = _with(keys, earlier.told(), ["earlier", "earlier_contacts"])
     limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
     keys = keys.mutate(max_contacts=limit).drop("earlier_contacts")
@@ -113,6 +120,7 @@ def customer_keys(
         lists["restrictions"],
         lists["provisional"],
         earlier,
+        scores,
     )
 
 

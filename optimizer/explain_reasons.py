@@ -185,7 +185,7 @@ class CustomerReasons:
             code, words = offer_in_words(
                 self.plan,
                 offer,
-                self.problem.figures.cost[contact[1]],
+                self.problem.figures.cost[self.problem.cells.figures[self.cell], contact[1]],
                 free[contact],
                 self._planned_as(offer),
             )

@@ -38,7 +38,8 @@ UNUSED = 1e-2
 class Generation:
     """Column generation over cells of a pricing problem; `customers` weighs each of the live cells.
 
-    The cells share at most `most_rows` rows. `start` is the solution of a part of them, to begin from.
+    The cells share at most `most_rows` rows. `start` is the solution of a part of them, to begin from. It
+    stops as soon as no plan is proved worth more than `hopeless`.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Generation:
         tolerance: float,
         progress: Callable[[str], None],
         start: LinearPlan | None = None,
+        hopeless: float = -np.inf,
     ) -> None:
+        self._hopeless = hopeless
         self.pricing, self._tolerance, self._progress = pricing, tolerance, progress
         self._live, self._customers, self._start = live, customers, start
         self._block = share_rows(pricing, self._live, most_rows)
@@ -168,7 +171,7 @@ class Generation:
             if shortage and (duals.objective > -1e-9 or self._short(bound)):
                 break
             slack = tolerance * max(1.0, abs(duals.objective))
-            if bound - duals.objective <= slack:
+            if bound - duals.objective <= slack or (bound <= self._hopeless and not shortage):
                 break
             began = time.perf_counter()
             prices = duals.limit

@@ -111,9 +111,9 @@ class LimitMaker:
             for name, days in self._stretches(f"budget[{n}]", budget.per):
                 rows = self._paid_earlier(budget, days)
                 used = float((rows.cost * rows.contacts).sum())
-                use = self.cost * self._mask(named, days)
-                limit = self._limit(name, budget.amount, use, used, soft=budget.soft)
-                yield replace(limit, setup=setup if whole else {}, if_used=if_used)
+                paid = self._mask(named, days)
+                limit = self._limit(name, budget.amount, self.cost * paid, used, soft=budget.soft)
+                yield replace(limit, spend=paid, setup=setup if whole else {}, if_used=if_used)
 
     def _paid_earlier(self, budget: Budget, days: list[int]) -> pd.DataFrame:
         if budget.campaign is not None and budget.per == "period":
@@ -161,10 +161,12 @@ class LimitMaker:
         if asked is None:
             return
         each, figures = 1 + asked.min, self.figures
-        use = self._mask([True] * len(self.timetable.options)) * (figures.value - each * figures.cost)
+        every = self._mask([True] * len(self.timetable.options))
+        use = every * (figures.value[0] - each * figures.cost[0])
         setup = {name: -each * self.plan.campaigns[name].setup_cost for name in self.switched}
         limit = self._limit("return_on_cost.min", 0.0, use, 0.0, at_least=True, soft=asked.soft)
-        yield replace(limit, tiring=figures.rate * figures.margin, setup=setup)
+        tiring = figures.rate * figures.margin
+        yield replace(limit, tiring=tiring, spend=-each * every, earn=1.0, setup=setup)
 
     def _inside(self, kind: Kind) -> NDArray[np.bool_]:
         named = [kind.segments is None or label in kind.segments for label in self.segments]

@@ -22,8 +22,10 @@ class Limit:
     """One limit of the plan over the timetable's send days (T), options (I) and segments (G).
 
     `path` is its place in the plan file. `use[t, i]` is what one contact uses of it; for a reach row,
-    1 where a contact makes its customer count (`customers`: each once). `tiring[g, i]`, where given, is
-    used besides, times the contact's fatigue factor. Only customers of `segments` count. `bound` is as
+    1 where a contact makes its customer count (`customers`: each once). `tiring[f, i]`, where given, is
+    used besides in row f of the figures, times the contact's fatigue factor. `use` is stated for the
+    campaigns' own figures: a customer for whom a contact costs more money uses `spend[t, i]` for each unit
+    of it, one for whom it is worth more in itself `earn`. Only customers of `segments` count. `bound` is as
     the plan states it, `committed` what earlier and promised contacts already use; `remainder` is what
     they leave. `setup[c]` is what campaign c uses by being used at all; with `if_used` the limit speaks
     of that campaign only if it is used, else there is nothing to use and nothing to reach. `soft` is the
@@ -38,6 +40,8 @@ class Limit:
     committed: float = 0.0
     customers: bool = False
     tiring: NDArray[np.float64] | None = None
+    spend: NDArray[np.float64] | None = None
+    earn: float = 0.0
     setup: Mapping[str, float] = field(default_factory=dict)
     if_used: str | None = None
     soft: float | None = None

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.contact_figures import ContactFigures
 from optimizer.fine_cells import segment_order
 from optimizer.limits import Limit
-from optimizer.plan_file import Plan
 from optimizer.planned import Planned
 from optimizer.prices import price_ranges
 from optimizer.schedule import Schedule
@@ -20,7 +18,7 @@ from optimizer.timetable import Timetable
 
 OPTIMAL_GAP = 1e-4
 MONEY = 1e-6
-FIGURES = ["response_rate", "expected_value", "cost"]
+FIGURES = ["response_rate", "expected_value", "expected_margin", "cost"]
 
 
 def counted_contacts(schedule: Schedule) -> pd.DataFrame:
@@ -38,7 +36,6 @@ def streams_table(
     timetable: Timetable,
     planned: Planned,
     schedule: Schedule,
-    figures: ContactFigures,
 ) -> pd.DataFrame:
     """streams.csv: a row a segment and stream in use, the most used first.
 
@@ -49,6 +46,7 @@ def streams_table(
     g = planned.cells.segment[whole.cell]
     used = pd.DataFrame({"g": g, "s": whole.stream, "customers": whole.customers})
     value = (contacts.expected_value * contacts.contacts).groupby(contacts.stream).sum()
+    cost = (contacts.cost * contacts.contacts).groupby(contacts.stream).sum()
     options = timetable.options
     rows = [
         {
@@ -60,7 +58,7 @@ def streams_table(
             "customers": n,
             "contacts": n * len(book[s]),
             "expected_value": round(float(value.get(schedule.labels[g, s], 0.0)), 6) if s else 0.0,
-            "cost": round(n * sum(float(figures.cost[i]) for _, i in book[s]), 6),
+            "cost": round(float(cost.get(schedule.labels[g, s], 0.0)), 6) if s else 0.0,
         }
         for g, s, n in used.groupby(["g", "s"], as_index=False).sum().itertuples(index=False)
     ]
@@ -138,9 +136,12 @@ def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_figures(
-    plan: Plan, planned: Planned, allocation: pd.DataFrame, schedule: Schedule, customers: int
+    planned: Planned, contacts: pd.DataFrame, allocation: pd.DataFrame, schedule: Schedule, customers: int
 ) -> dict[str, Any]:
-    """The summary's figures: value and proof, cost, contacts, customers, cells and streams."""
+    """The summary's figures: value and proof, cost, contacts, customers, cells and streams.
+
+    `contacts` is counted_contacts of the calendar.
+    """
     solution = planned.solution
     setup, missed = setup_costs(solution), penalties(solution)
     contacts_worth = float(allocation.expected_value.sum())
@@ -159,7 +160,7 @@ def summary_figures(
         "upper_bound": max(value, bound),
         "gap": gap,
         "linear_bound": solution.linear_bound - stays,
-        "expected_margin": round(_margin(plan, allocation, contacts_worth) - setup, 6),
+        "expected_margin": round(float((contacts.expected_margin * contacts.contacts).sum()) - setup, 6),
         "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
         "cost": round(float(allocation.cost.sum()) + setup, 6),
         "setup_costs": setup,
@@ -199,16 +200,6 @@ def penalties(solution: Solution) -> dict[str, float]:
         for limit, amount in zip(pricing.limits, missed, strict=True)
         if limit.soft is not None and amount > MONEY
     }
-
-
-def _margin(plan: Plan, allocation: pd.DataFrame, worth: float) -> float:
-    """The expected margin of the contacts, whatever the plan's objective in which they are `worth` that."""
-    if plan.objective.goal == "expected_margin":
-        return worth
-    campaigns = [plan.campaigns[name] for name in allocation.campaign]
-    margin = np.array([campaign.margin_per_response for campaign in campaigns])
-    own = np.array([campaign.value_per_contact for campaign in campaigns])
-    return float((allocation.expected_responses * margin + allocation.contacts * own - allocation.cost).sum())
 
 
 def _by_segment(table: pd.DataFrame, columns: list[str], ascending: list[bool]) -> pd.DataFrame:

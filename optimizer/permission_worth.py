@@ -138,6 +138,7 @@ def _twins(cells: Cells, allowed: NDArray[np.bool_], pairs: NDArray[np.int64]) -
         customers=np.zeros(len(pairs), dtype=np.int64),
         allowed=allowed,
         provisional=None if kept is None else Provisional(kept.number[like], kept.planned),
+        own_figures=cells.figures[like],
     )
 
 

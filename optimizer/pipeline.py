@@ -30,6 +30,7 @@ from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler
 from optimizer.segmenting import Segments, find_segments, model_file
+from optimizer.segments_only import segments_only
 from optimizer.solution import Solution, solve
 from optimizer.tables import Tables, open_tables
 from optimizer.whole_numbers import OnlyWholeNumbers
@@ -132,6 +133,7 @@ def run(
             problem.limits,
             problem.timetable,
             segments=problem.cells.segments,
+            figures=problem.figures,
         )
     )
     clock.start("report")
@@ -214,13 +216,17 @@ def _result(
     solution, contacts = planned.solution, outcome.counted_contacts(schedule)
     allocation = outcome.allocation_table(contacts)
     customers = int(problem.cells.segment_size.sum())
-    summary = outcome.summary_figures(plan, planned, allocation, schedule, customers)
+    summary = outcome.summary_figures(planned, contacts, allocation, schedule, customers)
     over = [
         f"{limit.path}: earlier and promised contacts alone use {limit.committed:,.10g} of "
         f"{limit.bound:,.10g}; nothing is left for the plan."
         for limit in problem.limits
         if limit.overdrawn
     ]
+    if problem.cells.own_figures is not None:
+        clock.start("segments' figures only")
+        compared = segments_only(plan, problem, solution, tables.engine, clock.detail)
+        summary |= {"value": summary["expected_value"], **compared}
     clock.start("prices")
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
     limits = outcome.limits_table(problem.limits, planned)
@@ -244,7 +250,7 @@ def _result(
         plan,
         summary,
         outcome.with_labels(segments.profile),
-        outcome.streams_table(contacts, problem.timetable, planned, schedule, problem.figures),
+        outcome.streams_table(contacts, problem.timetable, planned, schedule),
         allocation,
         limits,
         outcome.rates_table(rates.frame),

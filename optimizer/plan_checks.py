@@ -15,7 +15,7 @@ from optimizer.plan_yaml import Loc, place
 
 TABLES = (
     "customers", "permissions", "contact_history", "commitments", "transactions", "restrictions",
-    "response_rates",
+    "response_rates", "scores",
 )  # fmt: skip
 """The keys of `data` that name tables."""
 _CAPS = ("policy.max_per_customer.[]", "channels.*.max_per_customer.[]", "campaigns.*.max_per_customer.[]")

@@ -61,6 +61,7 @@ class Database(Block):
     transactions: Text | None = None
     restrictions: Text | None = None
     response_rates: Text | None = None
+    scores: Text | None = None
     output_schema: Text = "contactplan"
     files: Annotated[bool, Strict()] = True
 
@@ -76,6 +77,7 @@ class Data(Block):
     transactions: Text | None = None
     restrictions: Text | None = None
     response_rates: Text | None = None
+    scores: Text | None = None
     timezone: Zone | None = None
 
     def source(self, table: str) -> str | None:

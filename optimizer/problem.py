@@ -14,9 +14,12 @@ from optimizer.cells import AllCells, Cells, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of
 from optimizer.customer_keys import CustomerKeys, customer_keys
+from optimizer.fine_cells import fine_cells
 from optimizer.frames import frame_of
 from optimizer.limits import Limit, make_limits
+from optimizer.own_figures import own_figures
 from optimizer.own_limits import contact_rules
+from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
 from optimizer.segmenting import Segments, excluded
@@ -67,10 +70,12 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     rules = contact_rules(plan, tables, timetable)
     keys = customer_keys(plan, tables, segments.table, timetable, rules)
     graph = build_graph(timetable, rules, keys.earlier.effects.ahead)
-    everyone = make_cells(plan, tables.engine, keys, timetable, graph.shared_caps)
+    fine = fine_cells(tables.engine, keys, Patterns(plan, keys, timetable))
+    plain = contact_figures(plan, timetable, fine.segments, rates.frame)
+    figures, figures_of_kind = own_figures(plan, timetable, plain, fine, keys)
+    everyone = make_cells(fine, figures_of_kind, keys, timetable, graph.shared_caps, plan.merge_above)
     cells = everyone.cells
     committed = committed_contacts(plan, tables)
-    figures = contact_figures(plan, timetable, cells.segments, rates.frame)
     switches = make_switches(plan, timetable, committed)
     limits = make_limits(
         plan,

@@ -56,7 +56,9 @@ def _each(problem: Problem, solution: Solution, progress: Callable[[str], None])
     for n, (first, last) in enumerate(pairwise(ends)):
         here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
         part = fine.some(here, fine.customers[here])
-        cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
+        cells, cell, _ = part_cells(
+            part, problem.keys, problem.timetable, problem.graph.shared_caps, part.segment_of_kind
+        )
         wide, floor = solution.pricing.over(cells), np.zeros(len(cells))
         own = cell[whole.cell[first:last] - n * CHUNK]
         np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))

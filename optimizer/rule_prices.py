@@ -19,7 +19,8 @@ from optimizer.generation import Generation
 from optimizer.plan_file import Cap, Plan
 from optimizer.problem import Problem, make_problem
 from optimizer.segmenting import Segments
-from optimizer.solution import Solution, tolerance_of
+from optimizer.solution import Solution
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.stream_book import Stream, StreamBook
 from optimizer.tables import Tables
 

@@ -35,10 +35,10 @@ BY_DATE, BY_CUSTOMER = ["contact_on", "customer_id"], ["customer_id"]
 class Schedule:
     """Customers' contacts, those that held-out customers would have had, and all customers' streams.
 
-    The books of `contacts` and `withheld` have the calendar's columns beside contact_id and customer_id, and
-    `contacts`, the number of a code's rows; that of `assigned` has segment, stream and hold_out. Ids and
-    segments have the types that they came with. `labels` names the streams by (segment number, stream
-    number).
+    The books of `contacts` and `withheld` have the calendar's columns beside contact_id and customer_id,
+    `contacts`, the number of a code's rows, and `expected_margin`, whatever the objective; that of `assigned`
+    has segment, stream and hold_out. Ids and segments have the types that they came with. `labels` names the
+    streams by (segment number, stream number).
     """
 
     contacts: CodedRows
@@ -73,8 +73,8 @@ def contact_id(
 class Scheduler:
     """Turns the streams of cells into customers' contacts; what is drawn is kept in the engine.
 
-    The menu has an entry for each segment and stream in use. A contact's figures are those of the entry's
-    contact and of how many contacts tire it: that makes its code.
+    The menu has an entry for each row of figures and stream in use. A contact's figures are those of the
+    entry's contact and of how many contacts tire it: that makes its code.
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class Scheduler:
         integer_ids: bool,
     ) -> None:
         self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
-        self._pricing, self._segment, self._figures = pricing, cells.segment, figures
+        self._pricing, self._figures = pricing, figures
+        self._segment, self._row = cells.segment, cells.figures
         self._segments = cells.fine.segments
         self._fatigue, self._integer_ids = cells.fine.fatigue, integer_ids
         self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
@@ -116,16 +117,19 @@ class Scheduler:
 
     def _entered(self, shares: pd.DataFrame, menu: pd.DataFrame) -> pd.DataFrame:
         """The shares (cell, stream, count) with the menu's entries in the place of streams."""
-        g = self._segment[shares.cell.to_numpy(dtype=np.int64)]
-        return shares.assign(g=g).merge(menu[["g", "stream", "entry"]], on=["g", "stream"], how="left")
+        row = self._row[shares.cell.to_numpy(dtype=np.int64)]
+        return shares.assign(row=row).merge(
+            menu[["row", "stream", "entry"]], on=["row", "stream"], how="left"
+        )
 
     def _menu(self, shares: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
-        """A row for each segment and stream in use: g, stream, entry, segment and label.
+        """A row for each row of figures and stream in use: row, stream, g, entry, segment and label.
 
         Labels are such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none.
         """
         both = pd.concat([shares, held_back.assign(count=0)])
-        both["g"] = self._segment[both.cell.to_numpy(dtype=np.int64)]
+        cell = both.cell.to_numpy(dtype=np.int64)
+        both = both.assign(g=self._segment[cell], row=self._row[cell])
         totals: pd.DataFrame = both.groupby(["g", "stream"], as_index=False)[["count"]].sum()
         totals["contacts"] = [self._pricing.book.streams[s] for s in totals.stream]
         totals = totals.sort_values(
@@ -137,7 +141,10 @@ class Scheduler:
         labels = [
             f"{name}-{n:02d}" if s else "" for name, s, n in zip(names, totals.stream, rank, strict=True)
         ]
-        return totals.assign(entry=range(len(totals)), segment=told, label=labels)
+        totals = totals.assign(segment=told, label=labels, rank=range(len(totals)))
+        rows = both[["g", "row", "stream"]].drop_duplicates().merge(totals, on=["g", "stream"])
+        rows = rows.sort_values(["rank", "row"], ignore_index=True)
+        return rows.assign(entry=range(len(rows)))
 
     def _contacts(self, menu: pd.DataFrame) -> pd.DataFrame:
         """A row for each contact of each entry of the menu, with its figures before fatigue."""
@@ -146,7 +153,8 @@ class Scheduler:
         rows = menu.loc[menu.index.repeat(sizes)].reset_index(drop=True)
         flat = np.array([pair for stream in streams for pair in stream], dtype=np.int64).reshape(-1, 2)
         t, i = flat[:, 0], flat[:, 1]
-        g, goal, options = rows.g.to_numpy(dtype=np.int64), self._pricing.objective, self._timetable.options
+        f, goal, options = rows.row.to_numpy(dtype=np.int64), self._pricing.objective, self._timetable.options
+        figures = self._figures
         first = np.array([n == 0 for size in sizes for n in range(size)], dtype=bool)
         dates = [self._timetable.date_of(day) for day in range(len(self._timetable.days))]
         return rows.assign(
@@ -156,11 +164,13 @@ class Scheduler:
             channel=[options[n].channel for n in i],
             campaign=[options[n].campaign for n in i],
             final=self._timetable.day_of[t] < self._plan.period.commit_days,
-            rate=self._figures.rate[g, i],
-            gain=goal.gain[g, i],
-            charge=goal.charge[g, i],
+            rate=figures.rate[f, i],
+            gain=goal.gain[f, i],
+            charge=goal.charge[f, i],
+            earned=figures.margin[f, i],
+            kept=figures.value[f, i] - figures.cost[f, i],
             reached=np.where(first, goal.reached, 0.0),
-            cost=self._figures.cost[i],
+            cost=figures.cost[f, i],
         )
 
     def _tiring(self) -> pd.DataFrame:
@@ -205,7 +215,8 @@ class Scheduler:
             stream=own.label,
             response_rate=own.rate * factor,
             expected_value=own.gain * factor - own.charge + own.reached,
-        )[[CODE, "contacts", *_COMMON]]
+            expected_margin=own.rate * factor * own.earned + own.kept,
+        )[[CODE, "contacts", "expected_margin", *_COMMON]]
 
     def _assigned(self, drawn: ir.Table, menu: pd.DataFrame) -> CodedRows:
         """Every customer's segment, stream (label) and hold_out."""

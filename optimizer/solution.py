@@ -13,13 +13,11 @@ from optimizer.contact_figures import Objective
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan, Shortage
 from optimizer.opening import generation_of
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.streams import Pricing
+from optimizer.switch_search import search_switches, too_many_links
 from optimizer.ties import EQUAL, cheapest_of_equals
 from optimizer.whole_numbers import OnlyWholeNumbers, WholePlan
-
-# How near the program's value must come to its bound, by the most cells for which it may take the time.
-TOLERANCES = ((1_000, 1e-9), (8_000, 1e-5), (30_000, 5e-5))
-ROUGHEST = 1e-2
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,10 @@ class Solution:
 
 def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> Solution:
     """The best plan. Raises Shortage where limits cannot hold, OnlyWholeNumbers where only fractions can."""
-    generation = generation_of(pricing, max_cells, tolerance_of(pricing), progress)
-    decided = decide(pricing, generation)
+    if too_many_links(pricing):
+        decided = search_switches(pricing, max_cells, progress)
+    else:
+        decided = decide(pricing, generation_of(pricing, max_cells, tolerance_of(pricing), progress))
     progress("the cheapest of equals")
     whole = decided.whole
     if not pricing.objective.pays_setup:
@@ -73,12 +73,6 @@ def solve(pricing: Pricing, max_cells: int, progress: Callable[[str], None]) -> 
     )
 
 
-def tolerance_of(pricing: Pricing) -> float:
-    """How near value and bound of the linear program must come, as a share of the value."""
-    live = int((pricing.cells.customers > 0).sum())
-    return next((tolerance for most, tolerance in TOLERANCES if live <= most), ROUGHEST)
-
-
 def _cheapest_at_value(pricing: Pricing, whole: WholePlan, max_cells: int) -> WholePlan:
     """The cheapest plan worth as much, where costs are no part of the objective; the same if none is found.
 
@@ -88,9 +82,9 @@ def _cheapest_at_value(pricing: Pricing, whole: WholePlan, max_cells: int) -> Wh
     if pricing.objective.stay or pricing.rows.penalty(use, whole.used):
         return whole
     limits = [replace(limit, soft=None) for limit in pricing.limits]
-    cost, nothing = pricing.objective.cost, np.zeros_like(pricing.objective.gain)
+    goal, nothing = pricing.objective, np.zeros_like(pricing.objective.gain)
     cheap = pricing.under(
-        [*limits, _value_limit(pricing, whole.value)], Objective(nothing, nothing + cost, cost)
+        [*limits, _value_limit(pricing, whole.value)], Objective(nothing, goal.cost, goal.cost, goal.value)
     )
     try:
         found = decide(cheap, generation_of(cheap, max_cells, tolerance_of(cheap), lambda text: None)).whole
@@ -114,4 +108,4 @@ def _value_limit(pricing: Pricing, value: float) -> Limit:
 def _spent(pricing: Pricing, whole: WholePlan) -> float:
     """What a plan costs, setups and all."""
     setup = sum(s.setup_cost for s, used in zip(pricing.switches, whole.used, strict=True) if used)
-    return float(pricing.cost(whole.stream) @ whole.customers) + setup
+    return float(pricing.cost(whole.cell, whole.stream) @ whole.customers) + setup

@@ -88,12 +88,13 @@ def bound_with(ground, worth, cell, penalty, work):
 
 @compiled
 def _candidates(ground, worth, cell, least, work):
-    g, p, e = ground.segment[cell], ground.pattern[cell], ground.profile[cell]
+    f, g = ground.figures[cell], ground.segment[cell]
+    p, e = ground.pattern[cell], ground.profile[cell]
     for t in range(work.counts.shape[0]):
         work.counts[t] = 0
         for i in range(ground.kind.shape[0]):
             if ground.allowed[p, t, i] and ground.open[e, t, i]:
-                net = worth.gain[g, i] * ground.power[ground.fatigue[e, t]] - fee(ground, worth, cell, t, i)
+                net = worth.gain[f, i] * ground.power[ground.fatigue[e, t]] - fee(ground, worth, cell, t, i)
                 net += bonus_of(ground, worth, g, i, np.int64(0))[0]
                 if net > least or ground.opens[i]:
                     work.options[t, work.counts[t]] = i
@@ -102,14 +103,14 @@ def _candidates(ground, worth, cell, least, work):
 
 @compiled
 def _tops(ground, worth, cell, penalty, work):
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, g, e = ground.figures[cell], ground.segment[cell], ground.profile[cell]
     campaigns = penalty.shape[0] - ground.reach_names.shape[0]
     work.top[:, :, :] = -np.inf
     work.pick[:, :, :] = NOTHING
     for t in range(work.counts.shape[0]):
         for n in range(work.counts[t]):
             i = work.options[t, n]
-            q, gain, rest = ground.kind[i], worth.gain[g, i], -fee(ground, worth, cell, t, i)
+            q, gain, rest = ground.kind[i], worth.gain[f, i], -fee(ground, worth, cell, t, i)
             if ground.once[i] >= 0:
                 rest -= penalty[ground.once[i]]
             for b in range(ground.reach_names.shape[0]):
@@ -191,13 +192,13 @@ def _trace(ground, work, path):
 @compiled
 def _drop_repeats(ground, worth, cell, path):
     """Leaves each once-only campaign the contact of the path that is worth more before fatigue."""
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, e = ground.figures[cell], ground.profile[cell]
     for t in range(path.shape[0]):
         for u in range(t):
             i, j = path[t], path[u]
             if i >= 0 and j >= 0 and ground.once[i] >= 0 and ground.once[i] == ground.once[j]:
-                later = worth.gain[g, i] * ground.power[ground.fatigue[e, t]]
-                sooner = worth.gain[g, j] * ground.power[ground.fatigue[e, u]]
+                later = worth.gain[f, i] * ground.power[ground.fatigue[e, t]]
+                sooner = worth.gain[f, j] * ground.power[ground.fatigue[e, u]]
                 later, sooner = (
                     later - fee(ground, worth, cell, t, i),
                     sooner - fee(ground, worth, cell, u, j),
@@ -208,7 +209,7 @@ def _drop_repeats(ground, worth, cell, path):
 @compiled
 def _worth_of(ground, worth, cell, path):
     """The path's worth at the prices; -inf where the cell may not have it."""
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, g, e = ground.figures[cell], ground.segment[cell], ground.profile[cell]
     node, total, mask = 0, 0.0, np.int64(0)
     for t in range(path.shape[0]):
         i = path[t]
@@ -219,7 +220,7 @@ def _worth_of(ground, worth, cell, path):
         if to < 0:
             return -np.inf
         extra, mask = bonus_of(ground, worth, g, i, mask)
-        total += worth.gain[g, i] * ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
+        total += worth.gain[f, i] * ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
         total += extra - fee(ground, worth, cell, t, i)
         node = to
     return total

@@ -16,9 +16,11 @@ class Ground(NamedTuple):
 
     Arrays as in StreamGraph, Cells and Leeway; `cap_names[s, i]`, `cap_binds[s, i]` and `cap_most[s]`
     describe the shared caps, `planned[provisional[cell], t]` is the option that an earlier run has
-    provisionally planned (or -1), `needs[i, r]` marks the options that wait for only-after rule r,
-    `opens[i]` those that open one, `power[k]` is the fatigue factor of k earlier contacts,
-    `reach_names[b, i]` tells whether option i counts for reach row b.
+    provisionally planned (or -1), `figures[cell]` is the row of the cell's figures (its segment's, or from
+    the number of segments on one of its own), `dearer[n, i]` how much more money option i costs in own row
+    n than in its segment's, `needs[i, r]` marks the options that wait for only-after rule r, `opens[i]`
+    those that open one, `power[k]` is the fatigue factor of k earlier contacts, `reach_names[b, i]` tells
+    whether option i counts for reach row b.
     """
 
     kind: Any
@@ -30,6 +32,8 @@ class Ground(NamedTuple):
     binding: Any
     once: Any
     segment: Any
+    figures: Any
+    dearer: Any
     pattern: Any
     profile: Any
     allowed: Any
@@ -49,9 +53,10 @@ class Ground(NamedTuple):
 
 
 class Worth(NamedTuple):
-    """What a contact is worth at the prices, by segment g, send day t and option i.
+    """What a contact is worth at the prices, by row of figures f, segment g, send day t and option i.
 
-    A contact with k tiring contacts before it is worth gain[g, i] * power[k] less its fee: charge[g, t, i],
+    A contact with k tiring contacts before it is worth gain[f, i] * power[k] less its fee: charge[g, t, i],
+    in own row n of figures beyond[n, i] more and money[g, t, i] for each unit of money that it costs more,
     plus toll[row[cell], i] for the use of its campaign at all, less `stay` where an earlier run had
     planned the same contact. A stream that has a contact of reach row b earns bonus[g, b] once. bonus is
     never negative.
@@ -59,6 +64,8 @@ class Worth(NamedTuple):
 
     gain: Any
     charge: Any
+    beyond: Any
+    money: Any
     bonus: Any
     row: Any
     toll: Any
@@ -68,7 +75,11 @@ class Worth(NamedTuple):
 @compiled
 def fee(ground, worth, cell, t, i):
     """What the contact costs the cell at the prices; its gain is apart because contacts before tire it."""
-    total = worth.charge[ground.segment[cell], t, i] + worth.toll[worth.row[cell], i]
+    g = ground.segment[cell]
+    total = worth.charge[g, t, i] + worth.toll[worth.row[cell], i]
+    own = ground.figures[cell] - worth.charge.shape[0]
+    if own >= 0:
+        total += worth.beyond[own, i] + worth.money[g, t, i] * ground.dearer[own, i]
     if ground.planned[ground.provisional[cell], t] == i:
         total -= worth.stay
     return total

@@ -44,7 +44,7 @@ def streams_above(ground, worth, cell, floor, penalty, most, most_steps):
     prepare(ground, worth, cell, -np.inf, work)
     bound_with(ground, worth, cell, penalty, work)
     paths = np.full((most, days), NOTHING, dtype=np.int32)
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, g, e = ground.figures[cell], ground.segment[cell], ground.profile[cell]
     found, steps, t = 0, 0, 0
     choice = np.full(days + 1, -2, dtype=np.int32)
     path = np.full(days, NOTHING, dtype=np.int32)
@@ -84,7 +84,7 @@ def streams_above(ground, worth, cell, floor, penalty, most, most_steps):
                 continue
             factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[work.node[spot[t]]]]
             extra, then = bonus_of(ground, worth, g, i, mask[t])
-            now = value[t] + worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
+            now = value[t] + worth.gain[f, i] * factor - fee(ground, worth, cell, t, i) + extra
         if n >= 0:
             path[t] = work.options[t, n]
             if ground.once[path[t]] >= 0:

@@ -79,7 +79,7 @@ def _spread(ground, worth, cell, floor, least, work, bits, closing, left, room, 
     The label is NOTHING where nothing beats the floor, TOO_MANY where it takes more than `room` labels.
     """
     value, spot, mask, before, sent, table, stamp = space
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, g, e = ground.figures[cell], ground.segment[cell], ground.profile[cell]
     size = table.shape[0]
     value[0], spot[0], mask[0], before[0], sent[0] = 0.0, 0, 0, -1, NOTHING
     begin, end = 0, 1
@@ -101,7 +101,7 @@ def _spread(ground, worth, cell, floor, least, work, bits, closing, left, room, 
                         if ground.kind[i] != work.kind[a] or held & bits[i]:
                             continue
                         extra, then = bonus_of(ground, worth, g, i, held)
-                        gain = worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
+                        gain = worth.gain[f, i] * factor - fee(ground, worth, cell, t, i) + extra
                         if gain <= least and not ground.opens[i]:
                             continue
                         worth_now = value[label] + gain

@@ -12,7 +12,7 @@ from optimizer.stream_ground import NOTHING, bonus_of, fee, fits
 @compiled
 def _walk(ground, worth, cell, stream, start, stop):
     """The stream's worth in the cell at the prices; -inf where the cell may not have it."""
-    g, e = ground.segment[cell], ground.profile[cell]
+    f, g, e = ground.figures[cell], ground.segment[cell], ground.profile[cell]
     node, total, mask, t = 0, 0.0, np.int64(0), 0
     for n in range(start, stop):
         day, i = stream[n, 0], stream[n, 1]
@@ -24,7 +24,7 @@ def _walk(ground, worth, cell, stream, start, stop):
             return -np.inf
         factor = ground.power[ground.fatigue[e, t] + ground.node_fatigue[node]]
         extra, mask = bonus_of(ground, worth, g, i, mask)
-        total += worth.gain[g, i] * factor - fee(ground, worth, cell, t, i) + extra
+        total += worth.gain[f, i] * factor - fee(ground, worth, cell, t, i) + extra
         node = to
         t += 1
     return total

@@ -59,12 +59,15 @@ class Pricing:
         self._use = np.array([self.limits[r].use for r in self._additive]).reshape(
             len(self._additive), self.days, self.options
         )
+        self._spend = np.array([self._spent(self.limits[r]) for r in self._additive]).reshape(self._use.shape)
+        self._earn = np.array([self.limits[r].earn for r in self._additive])
         self._counts = np.array([limit.segments for limit in self.limits], dtype=bool).reshape(
             len(self.limits), len(cells.segments)
         )
         self._switched = np.array([switch.options for switch in self.switches], dtype=float).reshape(
             len(self.switches), self.options
         )
+        self._segment_of_row, self._dearer, self._better = self._own_figures()
         self._ground = self._make_ground(timetable, rules, graph)
         self._penalty = np.zeros((len(cells), graph.once_count + len(self._bonuses())))
 
@@ -73,10 +76,30 @@ class Pricing:
         parts = (self._timetable, self._rules, self._graph, self.cells)
         return Pricing(*parts, limits, self.switches, objective, self.book)
 
+    def without_switches(self, cells: Cells) -> Pricing:
+        """The same limits for other cells, the campaigns in use taken as decided."""
+        parts = (self._timetable, self._rules, self._graph)
+        return Pricing(*parts, cells, self.limits, (), self.objective, self.book)
+
     def over(self, cells: Cells) -> Pricing:
         """The same limits, objective and known streams for other cells of the same segments."""
         parts = (self._timetable, self._rules, self._graph)
         return Pricing(*parts, cells, self.limits, self.switches, self.objective, self.book)
+
+    def _own_figures(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """By row of figures its segment; by own row how much more a contact costs, and is worth in itself.
+
+        More than in the row of its segment: what limits count of money is stated for that one.
+        """
+        cells, goal = self.cells, self.objective
+        segments = len(cells.segments)
+        segment = np.minimum(np.arange(len(goal.gain)), segments - 1)
+        segment[cells.figures] = cells.segment
+        like = segment[segments:]
+        return segment, goal.cost[segments:] - goal.cost[like], goal.value[segments:] - goal.value[like]
+
+    def _spent(self, limit: Limit) -> NDArray[np.float64]:
+        return np.zeros((self.days, self.options)) if limit.spend is None else limit.spend
 
     def begin_like(self, other: Pricing) -> None:
         """Let the searches of all cells begin with the mean penalties of another's cells of their segment."""
@@ -109,6 +132,8 @@ class Pricing:
             graph.binding,
             graph.once,
             cells.segment,
+            cells.figures,
+            self._dearer,
             cells.pattern,
             cells.profile,
             cells.allowed,
@@ -137,9 +162,10 @@ class Pricing:
         charge = np.einsum("rg,rti->gti", priced[self._additive], self._use)
         gain = np.zeros_like(goal.gain)
         if not shortage:
-            gain, charge = gain + goal.gain, charge + goal.charge[:, None, :]
+            gain, charge = gain + goal.gain, charge + goal.charge[:segments, None, :]
         for r in self.tiring:
-            gain = gain - priced[r][:, None] * self.limits[r].tiring
+            gain = gain - priced[r][self._segment_of_row, None] * self.limits[r].tiring
+        beyond, money = self._beyond(priced[self._additive], shortage)
         bonus = -priced[self._reach].T
         if goal.reached:
             bonus = np.hstack([bonus, np.full((segments, 1), 0.0 if shortage else goal.reached)])
@@ -147,7 +173,23 @@ class Pricing:
         if tolls is not None:
             row, toll = tolls.row, tolls.fee @ self._switched
         stay = 0.0 if shortage else goal.stay
-        return Worth(_plain(gain), _plain(charge), _plain(bonus), _plain(row), _plain(toll), stay)
+        return Worth(
+            _plain(gain), _plain(charge), _plain(beyond), _plain(money), _plain(bonus), _plain(row),
+            _plain(toll), stay,
+        )  # fmt: skip
+
+    def _beyond(
+        self, priced: NDArray[np.float64], shortage: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Worth.beyond and Worth.money; `priced` holds the prices of the additive limits by segment."""
+        goal, segments = self.objective, len(self.cells.segments)
+        like = self._segment_of_row[segments:]
+        if not len(like):
+            return np.zeros((0, self.options)), np.zeros((0, self.days, self.options))
+        beyond = (self._earn @ priced)[like, None] * self._better
+        if not shortage:
+            beyond = beyond + goal.charge[segments:] - goal.charge[like]
+        return beyond, np.einsum("rg,rti->gti", priced, self._spend)
 
     def best_known(
         self, worth: Worth, cells: NDArray[np.int64], menu: NDArray[np.int64]
@@ -224,7 +266,9 @@ class Pricing:
         numbers, place = np.unique(streams, return_inverse=True)
         by_stream = np.array([self._stream_use(self.book.streams[number]) for number in numbers])
         by_stream = by_stream.reshape(len(numbers), len(self.limits))
-        use = by_stream[place.reshape(-1)] * self._counts.T[self.cells.segment[cells]]
+        use = by_stream[place.reshape(-1)]
+        use[:, self._additive] += self._own_use(cells, streams)
+        use *= self._counts.T[self.cells.segment[cells]]
         for r in self.tiring:
             price = np.zeros(len(self.limits))
             price[r] = -1.0
@@ -242,6 +286,10 @@ class Pricing:
             used, place = np.unique(streams[own], return_inverse=True)
             count = np.bincount(place.reshape(-1), weights=customers[own])
             total += count @ self.stream_uses(g, used)
+        own = np.flatnonzero(self.cells.figures[cells] >= len(self.cells.segments))
+        if len(own):
+            counts = self._counts[self._additive][:, segment[own]].T
+            total[self._additive] += customers[own] @ (self._own_use(cells[own], streams[own]) * counts)
         for r in self.tiring:
             price = np.zeros(len(self.limits))
             price[r] = -1.0
@@ -271,10 +319,30 @@ class Pricing:
         ]
         return np.array(counts).reshape(len(numbers), len(self.switches))[place.reshape(-1)]
 
-    def cost(self, streams: NDArray[np.int64], extra: float = 0.0) -> NDArray[np.float64]:
-        """The money that each stream costs, `extra` added for every contact."""
+    def cost(
+        self, cells: NDArray[np.int64], streams: NDArray[np.int64], extra: float = 0.0
+    ) -> NDArray[np.float64]:
+        """The money that each stream costs in its cell, `extra` added for every contact."""
         each = self.objective.cost + extra
-        return np.array([sum(float(each[i]) for _, i in self.book.streams[s]) for s in streams.tolist()])
+        pairs = zip(self.cells.figures[cells].tolist(), streams.tolist(), strict=True)
+        return np.array([sum(float(each[f, i]) for _, i in self.book.streams[s]) for f, s in pairs])
+
+    def _own_use(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What own figures make a customer use of the additive limits beyond what the segment's do."""
+        use, segments = np.zeros((len(cells), len(self._additive))), len(self.cells.segments)
+        row = self.cells.figures[cells] - segments
+        pairs = np.flatnonzero(row >= 0)
+        money = np.flatnonzero((self._earn != 0) | self._spend.any(axis=(1, 2)))
+        if not len(pairs) or not len(money):
+            return use
+        sent = [self.book.streams[s] for s in streams[pairs].tolist()]
+        pair = np.repeat(pairs, [len(stream) for stream in sent])
+        t, i = np.array([contact for stream in sent for contact in stream], dtype=np.int64).reshape(-1, 2).T
+        dearer, better = self._dearer[row[pair], i], self._better[row[pair], i]
+        for r in money.tolist():
+            more = self._spend[r, t, i] * dearer + self._earn[r] * better
+            use[:, r] = np.bincount(pair, weights=more, minlength=len(cells))
+        return use
 
     def kept(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many provisional contacts of an earlier run each cell keeps with its stream, pair by pair."""

@@ -178,6 +178,44 @@ def error_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
     return RowCheck("standard_error", "is negative", "Correct it or leave the cell empty.", broken)
 
 
+def unplanned_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
+    """Figures for a campaign that the plan does not have: last season's, as a rule."""
+    campaigns = tuple(plan.campaigns)
+    broken = _unknown(rows.campaign, campaigns)
+    return RowCheck(
+        "campaign", "is not a campaign of the plan", "These rows are not used.", broken, campaigns, warns=True
+    )
+
+
+def channel_of_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
+    """Figures for a channel of the plan by which the campaign is not sent."""
+    broken = rows.campaign.isnull() & ibis.literal(False)
+    for name, campaign in plan.campaigns.items():
+        others = tuple(channel for channel in plan.channels if channel not in campaign.channels)
+        if others:
+            broken = broken | ((rows.campaign == name) & rows.channel.isin(others))
+    remedy = "These rows are not used."
+    return RowCheck("channel", "is not one of its campaign's channels", remedy, _true(broken), warns=True)
+
+
+def _within_reason(column: str) -> RuleOfRows:
+    def check(rows: ir.Table, _plan: Plan) -> RowCheck:
+        broken = _true(rows[column].abs() >= MOST_MONEY)
+        return RowCheck(column, f"is beyond {MOST_MONEY:,.0f}", "Correct the figure or its unit.", broken)
+
+    return check
+
+
+def own_cost_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
+    """A customer's own cost of a contact is not below 0."""
+    broken = _true(rows.cost_per_contact < 0)
+    return RowCheck("cost_per_contact", "is negative", "Write costs as positive numbers.", broken)
+
+
+MONEY = ("margin_per_response", "revenue_per_response", "value_per_contact", "cost_per_contact")
+MOST_MONEY = 1e12
+"""Figures are told apart as whole numbers of millionths, which must fit into 64 bits."""
+
 ROW_CHECKS: dict[str, tuple[RuleOfRows, ...]] = {
     "customers": (limit_not_negative,),
     "permissions": (known_channel, granted_or_denied, known_topic, valid_in_order),
@@ -186,6 +224,14 @@ ROW_CHECKS: dict[str, tuple[RuleOfRows, ...]] = {
     "transactions": (),
     "restrictions": (known_reason, restriction_in_order),
     "response_rates": (rate_is_share, error_not_negative),
+    "scores": (
+        known_channel,
+        unplanned_campaign,
+        channel_of_campaign,
+        rate_is_share,
+        own_cost_not_negative,
+        *(_within_reason(column) for column in MONEY),
+    ),
 }
 """The checks of each table beyond those that every column's kind brings."""
 

@@ -76,10 +76,10 @@ def fault_of(check: RowCheck, count: int, rows: ir.Table, schema: TableSchema, i
 
 
 def repeated_keys(rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Iterator[Fault]:
-    """Two rows alike where each key may stand once: customers, response_rates."""
+    """Two rows alike where each key may stand once; in a column that may be empty, so are two empty cells."""
     key = list(schema.key)
     groups = rows.group_by(key).agg(times=rows.count())
-    groups = groups.filter(groups.times > 1, *(groups[name].notnull() for name in key))
+    groups = groups.filter(groups.times > 1, *(groups[name].notnull() for name in key if schema[name].needed))
     count = int(groups.times.sum().fill_null(0).to_pyarrow().as_py())
     if count:
         keys = first_keys(groups, schema.key, integer_ids)

@@ -178,6 +178,22 @@ RESPONSE_RATES = TableSchema(
     unique=True,
     if_empty="Add the rates, or leave data.response_rates out.",
 )
+SCORES = TableSchema(
+    "scores",
+    (
+        ID,
+        CAMPAIGN,
+        Column("channel", needed=False),
+        Column("response_rate", "number", needed=False),
+        Column("margin_per_response", "number", needed=False),
+        Column("revenue_per_response", "number", needed=False),
+        Column("value_per_contact", "number", needed=False),
+        Column("cost_per_contact", "number", needed=False),
+    ),
+    key=("customer_id", "campaign", "channel"),
+    strangers="left out",
+    unique=True,
+)
 SCHEMAS = (
     CUSTOMERS,
     PERMISSIONS,
@@ -186,6 +202,7 @@ SCHEMAS = (
     TRANSACTIONS,
     RESTRICTIONS,
     RESPONSE_RATES,
+    SCORES,
 )
 """All tables; the customers come first, because the others are compared with them."""
 

@@ -51,6 +51,7 @@ class Tables:
     transactions: ir.Table
     restrictions: ir.Table
     response_rates: ir.Table
+    scores: ir.Table
     integer_ids: bool
     warnings: tuple[str, ...]
     inputs: dict[str, dict[str, Any]]

@@ -41,7 +41,8 @@ def cheapest_of_equals(pricing: Pricing, linear: LinearPlan, whole: WholePlan) -
     if counts is None:
         return whole
     value = float(pricing.value(cell, stream) @ counts) - _beside(pricing, whole, cell, stream, counts)
-    saved = float(_spent(pricing, whole.stream) @ whole.customers - _spent(pricing, stream) @ counts)
+    saved = float(_spent(pricing, whole.cell, whole.stream) @ whole.customers)
+    saved -= float(_spent(pricing, cell, stream) @ counts)
     if saved <= tolerance * A_CONTACT or value < whole.value - tolerance:
         return whole
     used = counts > 0
@@ -85,7 +86,7 @@ def _cheapest(
         at_least=np.append(rows.at_least, True),
         soft=np.full(len(left) + 1, np.inf),
     )
-    spent = _spent(pricing, stream)
+    spent = _spent(pricing, cell, stream)
     solved = solve_whole(
         np.searchsorted(live, cell),
         pricing.cells.customers[live],
@@ -100,9 +101,9 @@ def _cheapest(
     return solved.counts
 
 
-def _spent(pricing: Pricing, streams: NDArray[np.int64]) -> NDArray[np.float64]:
+def _spent(pricing: Pricing, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.float64]:
     """What each stream costs, its number of contacts added as next to nothing."""
-    return pricing.cost(streams, A_CONTACT * float(pricing.objective.cost.max(initial=1.0)))
+    return pricing.cost(cells, streams, A_CONTACT * float(pricing.objective.cost.max(initial=1.0)))
 
 
 def _beside(

@@ -43,13 +43,21 @@ RULE_COLUMNS = {
     "restrictions": ("ends_on",),
     "contact_history": ("delivered", "control", "type"),
     "commitments": ("cost",),
+    "scores": (
+        "channel",
+        "response_rate",
+        "margin_per_response",
+        "revenue_per_response",
+        "value_per_contact",
+        "cost_per_contact",
+    ),
 }
 # Rules without a key, and the conflicts; each by the name of its folder.
 WITHOUT_KEY = (
     "permission_status", "one_contact_a_day", "policy_cap_with_history", "commitments_in_rules",
     "commitments_in_capacity", "commitments_in_budget", "commitments_bring_no_value", "earlier_run",
     "setup_cost_in_budgets", "among_equals", "conflict_of_one_limit", "conflict_of_two_limits",
-    "conflict_of_whole_numbers",
+    "conflict_of_whole_numbers", "scores_return_on_cost",
 )  # fmt: skip
 
 

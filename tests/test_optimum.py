@@ -89,7 +89,7 @@ def test_value_and_bound_are_those_of_brute_force(workspace: Workspace) -> None:
 def test_the_whole_plan_language_agrees_with_brute_force(goal: str) -> None:
     @seed(3 + OBJECTIVES.index(goal))
     @settings(max_examples=8, phases=[Phase.generate], database=None, **{**DRAWN, "derandomize": False})
-    @given(small_workspaces(everything=True, goal=goal))
+    @given(small_workspaces(everything=True, goal=goal, scores=True))
     def agrees(workspace: Workspace) -> None:
         check_everything(workspace)
 
@@ -110,10 +110,12 @@ def check_everything(workspace: Workspace) -> None:
     penalties = penalty_costs_of(*judged)
     assert summary["penalties"]["total"] == pytest.approx(sum(penalties.values()), abs=1e-5 * scale)
     assert set(summary["campaigns_used"]) == set(result.calendar.campaign)
-    count(plan, best, summary, sum(penalties.values()))
+    count(plan, best, summary, sum(penalties.values()), len(tables["scores"]) > 0)
 
 
-def count(plan: dict[str, Any], best: Oracle, summary: dict[str, Any], penalties: float) -> None:
+def count(
+    plan: dict[str, Any], best: Oracle, summary: dict[str, Any], penalties: float, scored: bool
+) -> None:
     SEEN["everything"] += 1
     SEEN[goal_of(plan)] += 1
     SEEN["penalties paid"] += penalties > 0
@@ -123,6 +125,7 @@ def count(plan: dict[str, Any], best: Oracle, summary: dict[str, Any], penalties
     SEEN["least if used"] += bool(least & best.used)
     SEEN["campaign left out"] += bool(least - best.used)
     SEEN["return on cost"] += "return_on_cost" in plan
+    SEEN["own figures"] += scored
 
 
 @settings(max_examples=8, phases=[Phase.generate], **DRAWN)
@@ -158,7 +161,7 @@ def test_enough_plans_were_possible() -> None:
 def test_enough_plans_used_the_whole_language() -> None:
     for goal in OBJECTIVES:
         assert SEEN[goal] >= 1, goal
-    for feature in ("penalties paid", "setup costs paid", "least if used", "return on cost"):
+    for feature in ("penalties paid", "setup costs paid", "least if used", "return on cost", "own figures"):
         assert SEEN[feature] >= 2, feature
     assert SEEN["several nodes"] >= 1
     assert SEEN["campaign left out"] >= 1

@@ -266,7 +266,7 @@ def test_value_without_fatigue():
     stream = (*sale(0), Contact(1, "mail", "sale"))
     assert stream_value(judged, "a", sale(0)) == pytest.approx(9.4)
     assert stream_value(judged, "a", stream) == pytest.approx(8.3)
-    assert stream_cost(judged, stream) == pytest.approx(2.1)
+    assert stream_cost(judged, "a", stream) == pytest.approx(2.1)
 
 
 def test_fatigue_counts_all_contacts_of_the_days_before():

@@ -106,14 +106,16 @@ def swap_one(plan: dict[str, Any], tables: dict[str, pd.DataFrame], result: Orac
 @pytest.mark.parametrize("goal", [*GOALS, "expected_margin"])
 def test_random_plans_with_everything(goal):
     @settings(SEARCHED, max_examples=20)
-    @given(small_workspaces(everything=True, goal=goal))
+    @given(small_workspaces(everything=True, goal=goal, scores=True))
     def draw(workspace):
         plan, tables = workspace
         try:
             result = judge_the_best_plan(plan, tables, most=600)
         except TooManyStreams:
             return
-        SEEN.update(keys_of(plan) | set(tables["customers"]))
+        SEEN.update(
+            keys_of(plan) | set(tables["customers"]) | set(tables["scores"] if len(tables["scores"]) else ())
+        )
         if result.integer_value is None or result.lp_value is None:
             return
         campaigns = plan["campaigns"]
@@ -132,6 +134,7 @@ def test_random_plans_with_everything(goal):
 
 def test_enough_was_seen():
     wanted = """volume min_share max_share setup_cost min_if_used max_contacts soft return_on_cost
+        response_rate revenue_per_response cost_per_contact
         counts_towards_caps ignores_caps"""
     assert all(SEEN[word] >= 3 for word in wanted.split()), SEEN
     outcomes = ("whole numbers cost", "penalties paid", "set up", "enough if used", "not used")

@@ -107,7 +107,6 @@ def test_one_fault(tmp_path: Path, old: str, new: str, where: str, word: str) ->
     ("changes", "where"),
     [
         ({"period": {"start": date(2026, 11, 30), "days": 63}}, "period.days"),
-        ({"data": {"customers": "c", "permissions": "p", "scores": "s"}}, "data.scores"),
         ({"policy": {"max_per_household": []}}, "policy.max_per_household"),
         ({"export": [{"format": "csv"}, {"format": "braze"}]}, "export[1].format"),
     ],

@@ -143,7 +143,7 @@ def found(timetable: Timetable, rules: ContactRules, customers: Sequence[Custome
         timetable.sendable[None], leeway, pd.DataFrame(),
     )  # fmt: skip
     gain = np.ones((1, len(timetable.options)))
-    objective = Objective(gain, charge=0.0 * gain, cost=0.0 * gain[0])
+    objective = Objective(gain, charge=0.0 * gain, cost=0.0 * gain, value=0.0 * gain)
     pricing = Pricing(timetable, rules, graph, cells, (), (), objective)
     worth = pricing.worth(np.zeros(0))
     streams = []

@@ -96,7 +96,7 @@ def offers_pricing(offers: Offers) -> Pricing:
         pd.DataFrame(),
     )
     switches = [Switch(name, np.eye(n, dtype=bool)[j], 1, offers.setup[j]) for j, name in enumerate(names)]
-    objective = Objective(offers.revenue, offers.cost, np.zeros(n))
+    objective = Objective(offers.revenue, offers.cost, np.zeros((m, n)), np.zeros((m, n)))
     return Pricing(timetable, rules, graph, cells, _limits(offers, names), switches, objective)
 
 

@@ -18,7 +18,8 @@ from targeted_offers_program import Offers, compact_bound, offers_pricing, read_
 
 from optimizer.linear_plan import LinearPlan
 from optimizer.opening import generation_of
-from optimizer.solution import solve, tolerance_of
+from optimizer.solution import solve
+from optimizer.solution_tolerance import tolerance_of
 from optimizer.streams import Pricing
 
 FOLDER = os.environ.get("CONTACTPLAN_TARGETED_OFFERS", "")

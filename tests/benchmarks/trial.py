@@ -260,10 +260,10 @@ def _figures(plan: Plan, timetable: Timetable, segments: int) -> ContactFigures:
     base = np.array([appeal[option.campaign] * CHANNEL_INFLUENCE[option.channel] for option in options])
     rate = base * level[:segments, None] * rng.lognormal(0.0, 0.45, (7, len(options)))[:segments]
     campaigns = [plan.campaigns[option.campaign] for option in options]
-    return ContactFigures(
-        np.minimum(rate, 0.5),
-        np.array([campaign.margin_per_response for campaign in campaigns]),
-        np.array([campaign.revenue_per_response for campaign in campaigns]),
-        np.array([campaign.value_per_contact for campaign in campaigns]),
-        np.array([option.cost for option in options]),
-    )
+    money = [
+        [campaign.margin_per_response for campaign in campaigns],
+        [campaign.revenue_per_response for campaign in campaigns],
+        [campaign.value_per_contact for campaign in campaigns],
+        [option.cost for option in options],
+    ]
+    return ContactFigures(np.minimum(rate, 0.5), *(np.tile(np.array(row), (segments, 1)) for row in money))

@@ -26,7 +26,7 @@ def calendar_of(world: World, streams: Mapping[str, Stream], integer_ids: bool =
             "final": contact.day < world.commit_days,
             "response_rate": response_rate(world, customer, contact, stream),
             "expected_value": contact_value(world, customer, contact, stream),
-            "cost": stream_cost(world, (contact,)),
+            "cost": stream_cost(world, customer, (contact,)),
         }
         for customer, stream in streams.items()
         for contact in stream

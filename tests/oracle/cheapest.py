@@ -31,7 +31,7 @@ def cheapest_of_equals(
     columns = [(g, stream) for g, group in enumerate(groups) for stream in streams_of(world, group[0])]
     program = program_of(world, groups, columns)
     rest = np.zeros(len(program.values) - len(columns))
-    cost = np.append([stream_cost(world, stream) for _, stream in columns], rest)
+    cost = np.append([stream_cost(world, groups[g][0], stream) for g, stream in columns], rest)
     contacts = np.append([len(stream) for _, stream in columns], rest)
     at_least(program, program.values, (best.integer_value or 0.0) - EQUAL)
     least_cost = least(program, cost)

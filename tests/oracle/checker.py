@@ -14,8 +14,8 @@ from .contract_rules import Stream, stream_breaches
 from .ledger import Ledger, ledger_of, missed_of, penalties, plan_value, total_use
 from .limits import limits_of
 from .reading import day_column, read_world
-from .values import contact_value, goal_of, response_rate
-from .world import COLUMNS, Contact, World, contact_cost, text
+from .values import contact_value, goal_of, own_cost, response_rate
+from .world import COLUMNS, Contact, World, text
 
 RELATIVE = 1e-9
 MONEY = 1e-6
@@ -129,7 +129,7 @@ def figure_breaches(world: World, row: Row, stream: Stream) -> Iterator[str]:
         return
     expected = {
         "response_rate": (response_rate(world, row.customer, row.contact, stream), row.response_rate, 1e-15),
-        "cost": (contact_cost(world.plan, row.contact.channel, row.contact.campaign), row.cost, MONEY),
+        "cost": (own_cost(world, row.customer, row.contact), row.cost, MONEY),
     }
     # How a customer's one is shared among contacts, the contract leaves open.
     if goal_of(world.plan) != "reach":

@@ -8,8 +8,8 @@ from typing import Any
 
 from .existing import all_existing, campaign_begin, contacts_had, needs_choice, start_of
 from .limit import Limit, stretches
-from .values import contact_return, setup_cost
-from .world import Contact, World, contact_cost, day_number
+from .values import contact_return, own_cost, setup_cost
+from .world import Contact, World, day_number
 
 
 def budget_limits(world: World) -> Iterator[Limit]:
@@ -30,24 +30,27 @@ def budget_limits(world: World) -> Iterator[Limit]:
                 and unit in (None, facts.business_unit)
             )
 
-            def weight(
-                contact: Contact,
+            def spent_on(
+                customer: str,
+                stream: tuple[Contact, ...],
                 first: int = first,
                 last: int = last,
                 unit: Any = unit,
                 campaign: Any = campaign,
             ) -> float:
-                counts = (
-                    first <= contact.day <= last
+                return sum(
+                    own_cost(world, customer, contact)
+                    for contact in stream
+                    if first <= contact.day <= last
                     and campaign in (None, contact.campaign)
                     and unit in (None, world.plan["campaigns"][contact.campaign].get("business_unit"))
                 )
-                return contact_cost(world.plan, contact.channel, contact.campaign) if counts else 0.0
 
             whole = row["per"] == "period" and unit is None and campaign is None
             yield Limit(
                 f"budget[{i}]{name}",
-                weight,
+                lambda contact: 0.0,
+                by_customer=spent_on,
                 upper=max(0.0, row["amount"] - spent),
                 by_campaign=setups(world) if whole else {},
                 if_used=str(campaign) if own and needs_choice(world, campaign) else None,
@@ -179,8 +182,7 @@ def return_limits(world: World) -> Iterator[Limit]:
 
     def surplus(customer: str, stream: tuple[Contact, ...]) -> float:
         return sum(
-            contact_return(world, customer, contact, stream)
-            - times * contact_cost(world.plan, contact.channel, contact.campaign)
+            contact_return(world, customer, contact, stream) - times * own_cost(world, customer, contact)
             for contact in stream
         )
 

@@ -50,10 +50,16 @@ def streams_of(world: World, customer: str, most: int = 20_000) -> list[Stream]:
 
 
 def groups_of(world: World) -> list[list[str]]:
-    """Customers whom no rule can tell apart: alike in segment, contacts allowed, contacts had, own limit."""
+    """Customers whom nothing tells apart: alike in segment, contacts allowed and had, own limit, figures."""
     groups = defaultdict(list)
     for customer in world.customers:
         had = frozenset(world.existing.get(customer, {}).items())
         own = world.max_contacts.get(customer)
-        groups[world.segments[customer], allowed_contacts(world, customer), had, own].append(customer)
+        figures = frozenset(
+            (campaign, channel, *sorted(row.items()))
+            for (owner, campaign, channel), row in world.scores.items()
+            if owner == customer
+        )
+        key = (world.segments[customer], allowed_contacts(world, customer), had, own, figures)
+        groups[key].append(customer)
     return list(groups.values())

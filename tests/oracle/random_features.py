@@ -82,6 +82,25 @@ def limits_in(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [*channels, *campaigns, *others, *returns]
 
 
+def draw_scores(draw: Draw, plan: dict[str, Any], customers: pd.DataFrame) -> pd.DataFrame:
+    """Some customers' own figures, to plans of which half have any; few enough that some are alike."""
+    figures = {
+        "response_rate": [0.0, 0.02, 0.15, 0.5],
+        "margin_per_response": [0, 8.5, 40, 90],
+        "revenue_per_response": [0, 35, 120.5],
+        "value_per_contact": [-0.4, 0.2, 1.25],
+        "cost_per_contact": [0, 0.15, 0.9],
+    }
+    rows = []
+    wanted = some(draw, list(figures), most=3) if maybe(draw, 0.5) else []
+    for customer in customers["customer_id"] if wanted else []:
+        for name, campaign in plan["campaigns"].items():
+            for channel in some(draw, [None, *campaign["channels"]], most=2) if maybe(draw, 0.4) else []:
+                own = {figure: draw(st.sampled_from([None, *figures[figure]])) for figure in wanted}
+                rows.append({"customer_id": customer, "campaign": name, "channel": channel, **own})
+    return pd.DataFrame(rows, columns=["customer_id", "campaign", "channel", *wanted])
+
+
 def add_max_contacts(draw: Draw, customers: pd.DataFrame) -> None:
     """Some customers' own limits, to plans of which a third have any."""
     if maybe(draw, 0.35):

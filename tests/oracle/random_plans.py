@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from .random_draws import decimal, maybe, some
-from .random_features import UNITS, add_features, add_max_contacts
+from .random_features import UNITS, add_features, add_max_contacts, draw_scores
 from .random_tables import draw_tables
 from .world import TYPES, WEEKDAYS
 
@@ -22,11 +22,12 @@ REASONS = ("complaint", "debt", "quiet")
 
 @st.composite
 def small_workspaces(
-    draw: Draw, everything: bool = False, goal: str | None = None
+    draw: Draw, everything: bool = False, goal: str | None = None, scores: bool = False
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """A plan as its YAML mapping, and its tables: 2 to 8 customers, few enough streams to list them all.
 
-    With `everything` plans also have what `random_features` draws, and `goal` or one at random.
+    With `everything` plans also have what `random_features` draws, and `goal` or one at random; with
+    `scores` half of them come with customers' own figures.
     """
     start = date(2026, 11, 30) + timedelta(days=draw(st.integers(0, 6)))
     days = draw(st.integers(5, 12))
@@ -59,6 +60,8 @@ def small_workspaces(
     tables = draw_tables(draw, plan, labels)
     if everything:
         add_max_contacts(draw, tables["customers"])
+    if scores:
+        tables["scores"] = draw_scores(draw, plan, tables["customers"])
     return plan, tables
 
 

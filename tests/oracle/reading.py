@@ -150,6 +150,23 @@ def read_rates(
     return {(text(segment), campaign, channel): float(r) for (segment, campaign, channel), r in rates.items()}
 
 
+FIGURES = (
+    "response_rate", "margin_per_response", "revenue_per_response", "value_per_contact", "cost_per_contact",
+)  # fmt: skip
+
+
+def read_scores(frame: pd.DataFrame) -> dict[tuple[str, str, str | None], dict[str, float]]:
+    """The customers' own figures by customer, campaign and channel (None: every channel)."""
+    scores: dict[tuple[str, str, str | None], dict[str, float]] = {}
+    keys = zip(ids(frame), column(frame, "campaign"), column(frame, "channel"), strict=True)
+    figures = zip(*(column(frame, name) for name in FIGURES), strict=True)
+    for key, row in zip(keys, figures, strict=True):
+        scores[key] = {
+            name: float(figure) for name, figure in zip(FIGURES, row, strict=True) if figure is not None
+        }
+    return scores
+
+
 def open_days(channel: Mapping[str, Any], start: pd.Timestamp, days: Iterable[int]) -> frozenset[int]:
     """Days of the period on which the channel sends: its weekdays less its blackout."""
     weekdays = channel.get("send_days", WEEKDAYS)
@@ -209,4 +226,5 @@ def read_world(
             for customer, most in zip(ids(customers), column(customers, "max_contacts"), strict=True)
             if most is not None
         },
+        scores=read_scores(tables["scores"]) if "scores" in tables else {},
     )

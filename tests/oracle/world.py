@@ -6,7 +6,7 @@ Days are whole numbers counted from `period.start` = 0; ids, segments and names 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -81,6 +81,7 @@ class World:
     held_out: frozenset[str]
     audiences: dict[str, frozenset[str]]
     max_contacts: dict[str, int]
+    scores: dict[tuple[str, str, str | None], dict[str, float]] = field(default_factory=dict)
 
 
 def text(value: object) -> str:
