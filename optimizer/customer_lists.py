@@ -103,9 +103,10 @@ def read_code_lists(customers: ir.Table, column: str, rows: ir.Table) -> CodeLis
     """The same as arrays, the empty list always among them; read off one customer for each sum."""
     some = customers.filter(customers[column] != NONE)
     some = some.group_by(column).agg(customer_id=some.customer_id.min())
-    found = some.join(rows, "customer_id").select(column, "code").to_pyarrow()
+    found = some.join(rows, "customer_id")
+    found = found.select(column, code=found.code.cast("int32")).to_pyarrow()
     number, code = (found.column(name).to_numpy() for name in (column, "code"))
     order = np.lexsort((code, number))
     sums, size = np.unique(np.append(number, NONE), return_counts=True)
     size[sums == NONE] -= 1
-    return CodeLists(sums, np.concatenate([[0], np.cumsum(size)]), code[order].astype(np.int32))
+    return CodeLists(sums, np.concatenate([[0], np.cumsum(size)]), code[order])

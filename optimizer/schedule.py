@@ -117,19 +117,24 @@ class Scheduler:
 
     def _entered(self, shares: pd.DataFrame, menu: pd.DataFrame) -> pd.DataFrame:
         """The shares (cell, stream, count) with the menu's entries in the place of streams."""
-        row = self._row[shares.cell.to_numpy(dtype=np.int64)]
-        return shares.assign(row=row).merge(
-            menu[["row", "stream", "entry"]], on=["row", "stream"], how="left"
-        )
+        row, stream = self._row[shares.cell.to_numpy(dtype=np.int64)], shares.stream.to_numpy(dtype=np.int64)
+        span = int(menu.stream.max()) + 1 if len(menu) else 1
+        key = menu.row.to_numpy(dtype=np.int64) * span + menu.stream.to_numpy(dtype=np.int64)
+        order = np.argsort(key)
+        entry = menu.entry.to_numpy(dtype=np.int64)[order[np.searchsorted(key[order], row * span + stream)]]
+        return shares.drop(columns="stream").assign(entry=entry)
 
     def _menu(self, shares: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
         """A row for each row of figures and stream in use: row, stream, g, entry, segment and label.
 
         Labels are such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none.
         """
-        both = pd.concat([shares, held_back.assign(count=0)])
-        cell = both.cell.to_numpy(dtype=np.int64)
-        both = both.assign(g=self._segment[cell], row=self._row[cell])
+        parts = []
+        for part in (shares, held_back.assign(count=0)):
+            cell = part.cell.to_numpy(dtype=np.int64)
+            counted = part[["stream", "count"]].assign(g=self._segment[cell], row=self._row[cell])
+            parts.append(counted.groupby(["g", "row", "stream"], as_index=False)[["count"]].sum())
+        both = pd.concat(parts)
         totals: pd.DataFrame = both.groupby(["g", "stream"], as_index=False)[["count"]].sum()
         totals["contacts"] = [self._pricing.book.streams[s] for s in totals.stream]
         totals = totals.sort_values(
