@@ -86,16 +86,14 @@ def allocation_table(contacts: pd.DataFrame) -> pd.DataFrame:
     return _by_segment(table, ["campaign", "channel", "date"], [True, True, True])
 
 
-def limits_table(limits: tuple[Limit, ...], planned: Planned) -> pd.DataFrame:
+def limits_table(limits: tuple[Limit, ...], solution: Solution, ranged: bool = True) -> pd.DataFrame:
     """limits.csv: what each limit allows, what is used of it (by earlier contacts too), and its price.
 
-    The price holds for bounds from price_from to price_to (see prices.py); these are not known where the
-    customers chose from a menu.
+    The price holds for bounds from price_from to price_to (see prices.py), if they are to be `ranged`.
     """
-    solution = planned.solution
     in_use = used_campaigns(solution)
     ranges = np.full((len(limits), 2), np.nan)
-    if not planned.cells.drawn:
+    if ranged:
         ranges = price_ranges(solution.pricing, solution.linear).round(6) + 0.0
     rows = []
     for limit, own, price, ends in zip(limits, solution.use, solution.linear.prices, ranges, strict=True):

@@ -229,7 +229,7 @@ def _result(
         summary |= {"value": summary["expected_value"], **compared}
     clock.start("prices")
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
-    limits = outcome.limits_table(problem.limits, planned)
+    limits = outcome.limits_table(problem.limits, solution, ranged=not planned.cells.drawn)
     clock.start("")
     if not summary["contacts"]:
         summary["why_empty"] = why_empty(problem)

@@ -16,7 +16,8 @@ from optimizer.cells import Cells
 from optimizer.committed import COLUMNS
 from optimizer.contact_figures import ContactFigures, objective_of
 from optimizer.customer_lists import CodeLists
-from optimizer.earlier_contacts import EarlierContact, EarlierEffects, Leeway
+from optimizer.earlier_contacts import EarlierContact, EarlierEffects
+from optimizer.leeway import Leeway
 from optimizer.limits import Limit, make_limits
 from optimizer.plan_file import Plan, load_plan
 from optimizer.rules import ContactRules, FrequencyCap
