@@ -47,7 +47,6 @@ class DuckDB(Engine):
         self._spill = SpillFolder()
         self.connection = ibis.duckdb.connect(temp_directory=str(self._spill.path))
         self.connection.settings["memory_limit"] = memory_limit or _share_of_memory(self.connection)
-        self.connection.settings["enable_progress_bar"] = False  # the commands show their own
         if threads:
             self.connection.settings["threads"] = threads
         self._attached = file is not None
