@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -22,28 +23,33 @@ def contact_counts(
 ) -> pd.DataFrame:
     """Count contacts, responses and exposure by segment × campaign × type × channel.
 
-    `segments` has `customer_id` (unique) and `segment` as text; customers without one are left out.
+    `segments` has `customer_id` (unique) and `segment`; customers without one are left out.
     Contacts are rows before `as_of` with `control` 0 and `delivered` 1, the same customer, date, channel and
     campaign once. A response counts with 0 ≤ `responded_on` − `contacted_on` ≤ `window_days`, or where
     `responded_on` is not known. `exposure` is Σ keep^k over the contacts, k = the customer's contacts in the
     `days` before (`fatigue` = (keep, days)), so that responses / exposure is the rate without fatigue.
 
     Returns columns segment, campaign, type ("" if unknown), channel, complete, contacts, responses, exposure.
-    `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out.
+    `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out
+    where there are complete ones. Then they are counted as they are told, and their exposure is NaN.
     """
     keep, days = fatigue
     contacts, kinds = _coded(_contacts(contact_history, window_days, as_of))
     known = segments.select("customer_id", "segment")
-    found = _by_earlier(contacts, known, window_days, days)
-    if found["repeated"].any():
-        found = _by_earlier(_once(contacts), known, window_days, days)
+    over = contacts.day < -window_days
+    past = _exposed(contacts.filter(over), known, days).assign(complete=True)
+    recent = contacts.filter(~over)
+    recent = (_told(recent, known) if len(past) else _exposed(recent, known, days)).assign(complete=False)
     # The engine counts whole numbers only; what is rounded is added here, in one fixed order.
-    integers = dict.fromkeys(["earlier", "contacts", "responses"], "int64")
-    sizes = found.astype(integers).merge(kinds, on="code", validate="many_to_one")
+    sizes = pd.concat([past, recent]).merge(kinds, on="code", validate="many_to_one")
     sizes = sizes.sort_values([*COUNT_KEY, "earlier"], ignore_index=True)
     sizes["exposure"] = sizes["contacts"] * keep ** sizes["earlier"].astype("float64")
-    columns = ["contacts", "responses", "exposure"]
-    return pd.DataFrame(sizes.groupby(COUNT_KEY, as_index=False, sort=True)[columns].sum())
+    sums = sizes.groupby(COUNT_KEY, as_index=False, sort=True)
+    return sums.agg(
+        contacts=("contacts", "sum"),
+        responses=("responses", "sum"),
+        exposure=("exposure", lambda own: own.sum(skipna=False)),
+    )
 
 
 def _contacts(contact_history: ir.Table, window_days: int, as_of: date) -> ir.Table:
@@ -57,8 +63,8 @@ def _contacts(contact_history: ir.Table, window_days: int, as_of: date) -> ir.Ta
         "channel",
         "campaign",
         type=rows.type.fill_null(""),
-        day=rows.contacted_on.delta(ibis.date(as_of), unit="day"),
-        response=answered.ifelse(1, 0),
+        day=rows.contacted_on.delta(ibis.date(as_of), unit="day").cast("int32"),
+        response=answered.ifelse(1, 0).cast("int8"),
     )
 
 
@@ -71,7 +77,7 @@ def _coded(contacts: ir.Table) -> tuple[ir.Table, pd.DataFrame]:
     kinds = contacts.select(words).distinct().to_pyarrow().to_pandas()
     kinds = kinds.sort_values(words, ignore_index=True)
     kinds = kinds.assign(place=kinds.groupby(words[:2]).ngroup(), code=range(len(kinds)))
-    schema = ibis.schema({**dict.fromkeys(words, "string"), "place": "int64", "code": "int64"})
+    schema = ibis.schema({**dict.fromkeys(words, "string"), "place": "int32", "code": "int32"})
     book = pa.Table.from_pandas(kinds[list(schema.names)], schema=schema.to_pyarrow(), preserve_index=False)
     coded = contacts.join(ibis.memtable(book), words)
     return coded.select("customer_id", "day", "place", "code", "response"), kinds
@@ -83,31 +89,39 @@ def _once(contacts: ir.Table) -> ir.Table:
     return rows.agg(code=contacts.code.max(), response=contacts.response.max())
 
 
-def _by_earlier(contacts: ir.Table, segments: ir.Table, window_days: int, days: int) -> pd.DataFrame:
-    """Contacts and responses by segment, code, complete and earlier contacts.
+def _exposed(contacts: ir.Table, segments: ir.Table, days: int) -> pd.DataFrame:
+    """Contacts and responses by segment, code and earlier contacts, each contact once.
 
-    `repeated` counts the rows that stand for the contact of another row. As a rule there are none, and to
-    look is one sorting of the contacts, which counts the earlier ones, too; to take each once is a second.
+    As a rule no row stands for the contact of another one, and to look is one sorting of the contacts, which
+    counts the earlier ones, too; to take each once is a second.
     """
+    found = _by_earlier(contacts, segments, days)
+    return _by_earlier(_once(contacts), segments, days) if found["repeated"].any() else found
+
+
+def _by_earlier(contacts: ir.Table, segments: ir.Table, days: int) -> pd.DataFrame:
+    """The same of all rows; `repeated` counts those that stand for the contact of another row."""
     earlier: Any = ibis.literal(0)
     if days > 0:
         before = ibis.range_window(preceding=(days, 1), group_by="customer_id", order_by="day")
         earlier = contacts.count().over(before)
     ordered = ibis.window(group_by="customer_id", order_by=["day", "place"])
     last_day, last_place = contacts.day.lag().over(ordered), contacts.place.lag().over(ordered)
-    found = (
-        contacts.mutate(
-            earlier=earlier,
-            complete=contacts.day < -window_days,
-            again=((last_day == contacts.day) & (last_place == contacts.place)).ifelse(1, 0),
-        )
-        .join(segments, "customer_id")
-        .group_by(["segment", "code", "complete", "earlier"])
-        .agg(
-            contacts=lambda t: t.count(),
-            responses=lambda t: t.response.sum(),
-            repeated=lambda t: t.again.sum(),
-        )
+    again = ((last_day == contacts.day) & (last_place == contacts.place)).ifelse(1, 0)
+    return _counted(contacts.mutate(earlier=earlier, repeated=again), segments)
+
+
+def _told(contacts: ir.Table, segments: ir.Table) -> pd.DataFrame:
+    """Contacts and responses by segment and code, as often as they are told."""
+    counted = _counted(contacts.mutate(earlier=ibis.literal(0), repeated=ibis.literal(0)), segments)
+    return counted.assign(earlier=np.nan)
+
+
+def _counted(contacts: ir.Table, segments: ir.Table) -> pd.DataFrame:
+    found = contacts.join(segments, "customer_id")
+    found = found.group_by(["segment", "code", "earlier"]).agg(
+        contacts=found.count(), responses=found.response.sum(), repeated=found.repeated.sum()
     )
     frame: pd.DataFrame = found.to_pyarrow().to_pandas()
-    return frame
+    counts = dict.fromkeys(["code", "earlier", "contacts", "responses", "repeated"], "int64")
+    return frame.astype({"segment": str, **counts})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import ibis.expr.types as ir
 import numpy as np
@@ -83,12 +84,12 @@ class AllCells:
     drawn: bool
     figures_of_kind: NDArray[np.int64]
 
-    @property
+    @cached_property
     def segment(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the place of its segment."""
         return self._by_cell(self.fine.segment_of_kind)
 
-    @property
+    @cached_property
     def figures(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the row of its figures."""
         return self._by_cell(self.figures_of_kind)
@@ -104,16 +105,23 @@ class AllCells:
         """The customers placed in other cells than those of the program."""
         return replace(self, cell=cell, twin=twin)
 
-    def members(self, engine: Engine) -> ir.Table:
-        """Every customer's customer_id, held_out, tired, cell and, where held out, twin (else -1)."""
+    def members(self, engine: Engine, entries: NDArray[np.int32]) -> ir.Table:
+        """Every customer's customer_id, held_out, tired, cell, twin where held out (else -1), and entry.
+
+        `entries` has one for each cell that fine ones are placed in.
+        """
         fine = self.fine
-        told, tired = fine.lists.sums[fine.listed], fine.tired[fine.listed]
-        book = pd.DataFrame(
-            {"kind": fine.kind, "earlier": told, "tired": tired, "cell": self.cell, "twin": self.twin}
-        )
-        rows = table_of(book, dict.fromkeys(book.columns, "int64"))
-        found = fine.members.join(rows, ["kind", "earlier"])
-        return engine.keep("customer_cells", found.select("customer_id", "held_out", "tired", "cell", "twin"))
+        book = {
+            "kind": fine.kind,
+            "earlier": fine.lists.sums[fine.listed],
+            "tired": fine.tired[fine.listed],
+            "cell": self.cell,
+            "twin": self.twin,
+            "entry": entries[self.cell],
+        }
+        kinds = {**dict.fromkeys(book, "int32"), "earlier": "int64"}
+        found = fine.members.join(table_of(pd.DataFrame(book), kinds), ["kind", "earlier"])
+        return engine.keep("customer_cells", found.drop("kind", "earlier"))
 
 
 def make_cells(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
@@ -25,8 +27,9 @@ def committed_contacts(plan: Plan, tables: Tables) -> pd.DataFrame:
     history = history.filter(
         (history.delivered == 1)
         & (history.control == 0)
-        & history.campaign.isin(list(plan.campaigns))
-        & (history.contacted_on >= ibis.date(first))
+        & ibis.or_(
+            ibis.literal(False), *(_since(history, name, c.from_) for name, c in plan.campaigns.items())
+        )
     )
     earliest = min(first, plan.period.start)
     promised = promised.filter(promised.contact_on >= ibis.date(earliest))
@@ -39,6 +42,10 @@ def committed_contacts(plan: Plan, tables: Tables) -> pd.DataFrame:
     )
     counted = once.group_by("day", "channel", "campaign", "business_unit", "cost").agg(contacts=once.count())
     return _completed(plan, frame_of(counted))
+
+
+def _since(history: ir.Table, campaign: str, first: date) -> ir.BooleanValue:
+    return (history.campaign == campaign) & (history.contacted_on >= ibis.date(first))
 
 
 def _columns(rows: ir.Table, day: ir.IntegerValue, cost: ir.FloatingValue) -> ir.Table:

@@ -24,7 +24,7 @@ from optimizer.customer_lists import NONE, Lists, marks, read_lists, summed
 from optimizer.earlier_lists import EarlierLists, earlier_lists
 from optimizer.earlier_run import provisional_rows
 from optimizer.frames import frame_of, table_of
-from optimizer.own_limits import own_limit
+from optimizer.own_limits import UNLIMITED, own_limit
 from optimizer.own_scores import OwnScores, own_scores
 from optimizer.plan_file import HoldOut, Plan
 from optimizer.rules import ContactRules
@@ -35,6 +35,8 @@ KIND = [
     "segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional",
     "scores",
 ]  # fmt: skip
+AUDIENCES = 62
+"""How many audiences a column tells; whole numbers of 64 bits keep their sign."""
 UNTOLD = ""
 
 
@@ -60,12 +62,14 @@ class RestrictionCode:
 class CustomerKeys:
     """`table` has customer_id, the columns KIND and `earlier`; the rest tells what they mean.
 
-    `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
+    Columns of KIND that are the `same` for all customers are left out, and of `audiences` there may be
+    several: bits, one for each campaign of `audience_campaigns`, AUDIENCES a column. `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
     provisional and earlier tell lists of codes, `scores` the customer's own figures (own_scores.py).
     """
 
     table: ir.Table
+    same: dict[str, int]
     audience_campaigns: tuple[str, ...]
     permissions: tuple[PermissionCode, ...]
     permission_lists: Lists
@@ -79,40 +83,37 @@ class CustomerKeys:
 def customer_keys(
     plan: Plan, tables: Tables, segments: ir.Table, timetable: Timetable, rules: ContactRules
 ) -> CustomerKeys:
-    """The keys of all customers, kept in the engine; `segments` has customer_id and segment (text)."""
+    """The keys of all customers, kept in the engine; `segments` has customer_id and segment."""
     permission_rows, permissions = _permissions(plan, tables, timetable)
     restriction_rows, restrictions = _restrictions(plan, tables, timetable)
     provisional = provisional_rows(plan, tables, timetable)
     earlier = earlier_lists(plan, tables, timetable, rules)
     audiences = {name: c.audience for name, c in plan.campaigns.items() if c.audience is not None}
-    schema = dict(tables.customers.schema())
-    bits = [
-        ibis.ifelse(compile_audience(text, schema)(tables.customers), "1", "0") for text in audiences.values()
-    ]
     keys = tables.customers.select(
         "customer_id",
         "max_contacts",
         held_out=is_held_out(tables.customers, plan.hold_out).cast("int8"),
-        audiences=_joined(bits),
+        **_audience_bits(tables.customers, list(audiences.values())),
     )
     keys = keys.join(segments.select("customer_id", "segment"), "customer_id")
     rows = {"permissions": permission_rows, "restrictions": restriction_rows, "provisional": provisional}
     counts = {"permissions": len(permissions), "restrictions": len(restrictions),
               "provisional": timetable.sendable.size}  # fmt: skip
     for name, own in rows.items():
-        told = None if own is None else summed(own, {name: marks(counts[name])})
-        keys = _with(keys, told, [name])
+        keys = _with(keys, None if own is None else summed(own, {name: marks(counts[name])}))
     scores = own_scores(plan, tables, timetable)
-    keys = _with(keys, None if scores is None else scores.told(), ["scores"])
-    keys = _with(keys, earlier.told(), ["earlier", "earlier_contacts"])
-    limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
-    keys = keys.mutate(max_contacts=limit).drop("earlier_contacts")
+    keys = _with(keys, None if scores is None else scores.told())
+    keys = _with(keys, earlier.told())
+    limited = any(cap.own for cap in rules.caps)
+    keys = _with_own_limit(keys, earlier, timetable, rules) if limited else keys.drop("max_contacts")
     table = tables.engine.keep("customer_keys", keys)
     lists: dict[str, Lists] = {
         name: {NONE: ()} if own is None else read_lists(table, name, own) for name, own in rows.items()
     }
+    same = {"max_contacts": UNLIMITED, "provisional": NONE, "scores": NONE}
     return CustomerKeys(
         table,
+        {name: value for name, value in same.items() if name not in table.columns},
         tuple(audiences),
         permissions,
         lists["permissions"],
@@ -124,12 +125,33 @@ def customer_keys(
     )
 
 
-def _with(keys: ir.Table, told: ir.Table | None, names: list[str]) -> ir.Table:
-    """The keys with sums by customer; NONE for customers without any."""
+def _with(keys: ir.Table, told: ir.Table | None) -> ir.Table:
+    """The keys with sums by customer, if any; NONE for customers without."""
     if told is None:
-        return keys.mutate(**{name: ibis.literal(NONE, "int64") for name in names})
+        return keys
+    names = [name for name in told.columns if name != "customer_id"]
     keys = keys.left_join(told, "customer_id").drop("customer_id_right")
     return keys.mutate(**{name: keys[name].fill_null(NONE) for name in names})
+
+
+def _with_own_limit(
+    keys: ir.Table, earlier: EarlierLists, timetable: Timetable, rules: ContactRules
+) -> ir.Table:
+    keys = _with(keys, earlier.contacts())
+    limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
+    return keys.mutate(max_contacts=limit).drop("earlier_contacts")
+
+
+def _audience_bits(customers: ir.Table, audiences: list[str]) -> dict[str, ir.Value]:
+    """Columns with a bit for each audience."""
+    schema = dict(customers.schema())
+    words: dict[str, ir.Value] = {}
+    for n, text in enumerate(audiences):
+        inside = compile_audience(text, schema)(customers)
+        bit = ibis.ifelse(inside, ibis.literal(1 << n % AUDIENCES, "int64"), ibis.literal(0, "int64"))
+        name = f"audiences_{n // AUDIENCES}"
+        words[name] = words[name] + bit if name in words else bit
+    return words
 
 
 def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
@@ -142,13 +164,6 @@ def is_held_out(customers: ir.Table, hold_out: HoldOut) -> ir.BooleanValue:
         return ibis.literal(value=least_outside > 0)
     unit = ibis.coalesce(customers.household_id, customers.customer_id.cast("string"))
     return keyed_md5(hold_out.key, unit) < ibis.literal(f"{least_outside:032x}")
-
-
-def _joined(parts: list[ir.StringValue]) -> ir.StringValue:
-    text: ir.StringValue = ibis.literal("")
-    for part in parts:
-        text = text + part
-    return text
 
 
 def _permissions(

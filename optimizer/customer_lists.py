@@ -87,7 +87,8 @@ def summed(rows: ir.Table, told: Mapping[str, NDArray[np.int64]]) -> ir.Table:
     """customer_id and sums over the rows (customer_id, code): of told[name][code], by name."""
     names = list(told)
     book = pd.DataFrame({"code": np.arange(len(next(iter(told.values())))), **told})
-    found = rows.join(table_of(book, dict.fromkeys(["code", *names], "int64")), "code")
+    kinds = {"code": rows.code.type(), **dict.fromkeys(names, "int64")}
+    found = rows.join(table_of(book, kinds), "code")
     return found.group_by("customer_id").agg(**{name: found[name].sum().cast("int64") for name in names})
 
 
@@ -104,9 +105,7 @@ def read_code_lists(customers: ir.Table, column: str, rows: ir.Table) -> CodeLis
     some = customers.filter(customers[column] != NONE)
     some = some.group_by(column).agg(customer_id=some.customer_id.min())
     found = some.join(rows, "customer_id")
-    found = found.select(column, code=found.code.cast("int32")).to_pyarrow()
+    found = found.select(column, code=found.code.cast("int32")).order_by([column, "code"]).to_pyarrow()
     number, code = (found.column(name).to_numpy() for name in (column, "code"))
-    order = np.lexsort((code, number))
-    sums, size = np.unique(np.append(number, NONE), return_counts=True)
-    size[sums == NONE] -= 1
-    return CodeLists(sums, np.concatenate([[0], np.cumsum(size)]), code[order])
+    begin = np.flatnonzero(np.diff(number, prepend=NONE))  # sums of marks are greater than NONE
+    return CodeLists(np.append(NONE, number[begin]), np.concatenate([[0], begin, [len(code)]]), code)

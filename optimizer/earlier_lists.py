@@ -28,11 +28,12 @@ class EarlierLists:
     effects: EarlierEffects
 
     def told(self) -> ir.Table:
-        """customer_id with `earlier`, which tells the list of codes, and `earlier_contacts`, their number."""
-        codes = len(self.effects.by_code)
-        return summed(
-            self.rows, {"earlier": marks(codes), "earlier_contacts": np.ones(codes, dtype=np.int64)}
-        )
+        """customer_id with `earlier`, which tells the list of codes."""
+        return summed(self.rows, {"earlier": marks(len(self.effects.by_code))})
+
+    def contacts(self) -> ir.Table:
+        """customer_id with `earlier_contacts`, their number."""
+        return self.rows.group_by("customer_id").agg(earlier_contacts=self.rows.count())
 
     def lists(self, customers: ir.Table) -> CodeLists:
         """The lists of codes behind the column `earlier` of the customers."""
@@ -60,7 +61,7 @@ def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: Conta
         EarlierContact(int(day), campaign, channel, kind or _planned_type(plan, campaign))
         for day, channel, campaign, kind in seen[columns].itertuples(index=False)
     ]
-    kinds = {**dict(rows.select(columns).schema()), "place": "int64", "told": "int64"}
+    kinds = {**dict(rows.select(columns).schema()), "place": "int32", "told": "int32"}
     book = table_of(seen.assign(place=place, told=range(len(seen))), kinds)
     told = rows.join(book, columns).select("customer_id", "place", "told")
     effects = EarlierEffects(contacts, timetable, rules)
@@ -74,7 +75,7 @@ def _coded(rows: ir.Table, code: NDArray[np.int64]) -> ir.Table:
     """
     once = rows.group_by("customer_id", "place").agg(told=rows.told.min())
     felt = np.flatnonzero(code >= 0)
-    book = table_of(pd.DataFrame({"told": felt, "code": code[felt]}), {"told": "int64", "code": "int64"})
+    book = table_of(pd.DataFrame({"told": felt, "code": code[felt]}), {"told": "int32", "code": "int32"})
     return once.join(book, "told").select("customer_id", "code")
 
 

@@ -8,9 +8,10 @@ from functools import cached_property
 import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from optimizer.customer_keys import CustomerKeys
-from optimizer.customer_lists import CodeLists
+from optimizer.customer_lists import NONE, CodeLists
 from optimizer.engine import Engine
 from optimizer.even_draw import even_draw
 from optimizer.kinds import Kinds, kinds_of
@@ -109,21 +110,26 @@ def fine_cells(engine: Engine, keys: CustomerKeys, patterns: Patterns) -> FineCe
     """Count the customers by all that their keys tell."""
     kinds = kinds_of(keys, patterns)
     members = engine.keep("customer_kinds", kinds.of_customers(keys))
-    found = members.group_by("kind", "earlier").agg(customers=members.count()).to_pyarrow()
-    kind, told, customers = (found.column(name).to_numpy() for name in ("kind", "earlier", "customers"))
     lists = keys.earlier.lists(members)
-    listed = lists.number(told)
-    order = np.lexsort((listed, kind))
-    return FineCells(
-        kinds,
-        patterns,
-        lists,
-        kind[order].astype(np.int32),
-        listed[order].astype(np.int32),
-        customers[order].astype(np.int64),
-        *keys.earlier.fatigue(lists),
-        members,
+    kind, listed, customers = _counted(members, len(kinds), lists)
+    fatigue = keys.earlier.fatigue(lists)
+    return FineCells(kinds, patterns, lists, kind, listed, customers, *fatigue, members)
+
+
+def _counted(
+    members: ir.Table, kinds: int, lists: CodeLists
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Kind, list and number of customers of every cell."""
+    found = (
+        members.group_by("kind", "earlier").agg(customers=members.count()).order_by("earlier").to_pyarrow()
     )
+    kind, told, customers = (found.column(name).to_numpy() for name in ("kind", "earlier", "customers"))
+    # Sums come in the order of the lists, each of which some customer has (but the empty one, perhaps).
+    listed = np.cumsum(np.diff(told, prepend=NONE) != 0)
+    # Rows of a sparse matrix sort the kinds in linear time and leave the lists in their order.
+    cells = sparse.coo_array((customers, (kind, listed)), shape=(kinds, len(lists))).tocsr()
+    every = np.repeat(np.arange(kinds, dtype=np.int32), np.diff(cells.indptr))
+    return every, cells.indices.astype(np.int32), cells.data
 
 
 def segment_order(label: object) -> tuple[int, int, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.customer_keys import KIND, CustomerKeys
+from optimizer.customer_keys import AUDIENCES, KIND, CustomerKeys
 from optimizer.frames import frame_of, table_of
 from optimizer.patterns import Patterns
 
@@ -18,11 +18,13 @@ from optimizer.patterns import Patterns
 class Kinds:
     """`rows` has a row for each kind that the keys tell apart: the columns KIND and `customers`.
 
-    By kind: `pattern` what its customers may have, `free` the pattern they would have if not held out (-1
-    for those who are not).
+    Segments are texts there, audiences a text of 0 and 1, one for each campaign of audience_campaigns; `told`
+    has the columns of the keys' table instead. By kind: `pattern` what its customers may have, `free` the
+    pattern they would have if not held out (-1 for those who are not).
     """
 
     rows: pd.DataFrame
+    told: pd.DataFrame
     pattern: NDArray[np.int64]
     free: NDArray[np.int64]
 
@@ -31,16 +33,31 @@ class Kinds:
 
     def of_customers(self, keys: CustomerKeys) -> ir.Table:
         """customer_id, held_out, earlier and kind of every customer."""
-        book = self.rows.assign(kind=np.arange(len(self)))
-        rows = table_of(book, {**dict(keys.table.select(KIND).schema()), "kind": "int64"})
-        return keys.table.join(rows, KIND).select("customer_id", "held_out", "earlier", "kind")
+        names = list(self.told.columns)
+        book = self.told.assign(kind=np.arange(len(self)))
+        rows = table_of(book, {**dict(keys.table.select(names).schema()), "kind": "int32"})
+        return keys.table.join(rows, names).select("customer_id", "held_out", "earlier", "kind")
 
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:
     """All kinds that the keys tell apart, in the order of KIND."""
-    rows = frame_of(keys.table.group_by(KIND).agg(customers=keys.table.count()))
-    rows = rows.sort_values(KIND, ignore_index=True)
+    told = [name for name in keys.table.columns if name not in ("customer_id", "earlier")]
+    found = frame_of(keys.table.group_by(told).agg(customers=keys.table.count()))
+    segment, audiences = found.segment.astype(str), _audiences(found, len(keys.audience_campaigns))
+    rows = found.assign(segment=segment, audiences=audiences, **keys.same)[[*KIND, "customers"]]
+    rows = rows.sort_values(KIND)
+    found, rows = found.loc[rows.index, told], rows.reset_index(drop=True)
     held = rows.held_out.to_numpy(dtype=bool)
     pattern, free = patterns.number(rows, held), np.full(len(rows), -1, dtype=np.int64)
     free[held] = patterns.number(rows[held], np.zeros(int(held.sum()), dtype=bool))
-    return Kinds(rows, pattern, free)
+    return Kinds(rows, found.reset_index(drop=True), pattern, free)
+
+
+def _audiences(rows: pd.DataFrame, count: int) -> list[str]:
+    """The bits of the audiences as texts."""
+    texts = [""] * len(rows)
+    for begin in range(0, count, AUDIENCES):
+        width = min(AUDIENCES, count - begin)
+        words = rows[f"audiences_{begin // AUDIENCES}"].tolist()
+        texts = [text + f"{word:0{width}b}"[::-1] for text, word in zip(texts, words, strict=True)]
+    return texts

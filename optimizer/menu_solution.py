@@ -60,11 +60,16 @@ def _twins(fine: FineCells) -> NDArray[np.int64]:
     twin = np.full(len(fine.kinds), -1, dtype=np.int64)
     found = held.merge(others, on=key, how="left", suffixes=("", "_twin"))
     twin[found.kind] = found.kind_twin.fillna(-1)
-    place = fine.kind.astype(np.int64) * len(fine.lists) + fine.listed
-    wanted = twin[fine.kind] * len(fine.lists) + fine.listed
+    cells = np.flatnonzero(fine.held_out)
+    own = np.full(len(fine), -1, dtype=np.int64)
+    own[cells] = cells
+    kind, span = twin[fine.kind[cells]], len(fine.lists)
+    place = fine.kind.astype(np.int64) * span + fine.listed
+    wanted = kind * span + fine.listed[cells]
     at = np.minimum(np.searchsorted(place, wanted), len(fine) - 1)
-    own = np.where((twin[fine.kind] >= 0) & (place[at] == wanted), at, np.arange(len(fine)))
-    return np.where(fine.held_out, own, -1).astype(np.int64)
+    alike = (kind >= 0) & (place[at] == wanted)
+    own[cells[alike]] = at[alike]
+    return own
 
 
 def _control(

@@ -200,7 +200,7 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, planned: Planned) ->
         problem.figures,
         integer_ids=tables.integer_ids,
     )
-    return scheduler.schedule(planned, planned.cells.members(tables.engine))
+    return scheduler.schedule(planned)
 
 
 def _result(

@@ -8,12 +8,13 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from models.portable import md5
 from optimizer.cells import AllCells
 from optimizer.coded_rows import CODE, CodedRows
 from optimizer.contact_figures import ContactFigures
-from optimizer.drawing import drawn_by_rank, drawn_by_share
+from optimizer.drawing import drawn_by_rank, drawn_by_share, sole_entries
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
@@ -91,20 +92,22 @@ class Scheduler:
     ) -> None:
         self._plan, self._engine, self._timetable, self._rules = plan, engine, timetable, rules
         self._pricing, self._figures = pricing, figures
-        self._segment, self._row = cells.segment, cells.figures
+        self._cells, self._segment, self._row = cells, cells.segment, cells.figures
         self._segments = cells.fine.segments
         self._fatigue, self._integer_ids = cells.fine.fatigue, integer_ids
         self._whole_segments = all(label.lstrip("-").isdigit() for label in self._segments)
 
-    def schedule(self, planned: Planned, customers: ir.Table) -> Schedule:
-        """The calendar and its kin; `customers` is AllCells.members of the cells planned."""
+    def schedule(self, planned: Planned) -> Schedule:
+        """The calendar and its kin."""
         whole, held_back = planned.solution.whole, planned.control
         order = np.lexsort((whole.stream, whole.cell))
         shares = pd.DataFrame({"cell": whole.cell, "stream": whole.stream, "count": whole.customers}).iloc[
             order
         ]
         menu = self._menu(shares, held_back)
-        drawn = drawn_by_rank(self._plan.seed, customers, self._entered(shares, menu))
+        shares = self._entered(shares, menu)
+        customers = self._cells.members(self._engine, sole_entries(shares, len(self._segment)))
+        drawn = drawn_by_rank(self._plan.seed, customers, shares)
         drawn = self._engine.keep("customers and streams", drawn)
         control = drawn_by_share(self._plan.seed, customers, self._entered(held_back, menu))
         contacts, tiring = self._contacts(menu), self._tiring()
@@ -129,12 +132,7 @@ class Scheduler:
 
         Labels are such as "2-07": the most used stream of segment 2 is 2-01; the empty stream has none.
         """
-        parts = []
-        for part in (shares, held_back.assign(count=0)):
-            cell = part.cell.to_numpy(dtype=np.int64)
-            counted = part[["stream", "count"]].assign(g=self._segment[cell], row=self._row[cell])
-            parts.append(counted.groupby(["g", "row", "stream"], as_index=False)[["count"]].sum())
-        both = pd.concat(parts)
+        both = pd.concat([self._used(shares), self._used(held_back.assign(count=0))])
         totals: pd.DataFrame = both.groupby(["g", "stream"], as_index=False)[["count"]].sum()
         totals["contacts"] = [self._pricing.book.streams[s] for s in totals.stream]
         totals = totals.sort_values(
@@ -150,6 +148,18 @@ class Scheduler:
         rows = both[["g", "row", "stream"]].drop_duplicates().merge(totals, on=["g", "stream"])
         rows = rows.sort_values(["rank", "row"], ignore_index=True)
         return rows.assign(entry=range(len(rows)))
+
+    def _used(self, shares: pd.DataFrame) -> pd.DataFrame:
+        """The customers (count) by segment number g, row of figures and stream."""
+        cell, stream = shares.cell.to_numpy(dtype=np.int64), shares.stream.to_numpy(dtype=np.int64)
+        segment = np.zeros(int(self._row.max(initial=0)) + 1, dtype=np.int64)
+        segment[self._row] = self._segment
+        # A sparse matrix adds up in linear time.
+        shape = len(segment), int(stream.max(initial=0)) + 1
+        used = (
+            sparse.coo_array((shares["count"].to_numpy(), (self._row[cell], stream)), shape).tocsr().tocoo()
+        )
+        return pd.DataFrame({"g": segment[used.row], "row": used.row, "stream": used.col, "count": used.data})
 
     def _contacts(self, menu: pd.DataFrame) -> pd.DataFrame:
         """A row for each contact of each entry of the menu, with its figures before fatigue."""
@@ -199,8 +209,8 @@ class Scheduler:
         """The contacts of drawn customers; the code is that of the contact and of how many tire it."""
         span = 1 + sum(int(n.max()) for n in (contacts.tired_by_own, tiring.before) if len(n))
         rested = contacts.assign(rested=np.arange(len(contacts)) * span + contacts.tired_by_own)
-        own = table_of(rested, dict.fromkeys(["entry", "send_day", "rested"], "int64"))
-        before = table_of(tiring, dict.fromkeys(["tired", "send_day", "before"], "int64"))
+        own = table_of(rested, dict.fromkeys(["entry", "send_day", "rested"], "int32"))
+        before = table_of(tiring, dict.fromkeys(["tired", "send_day", "before"], "int32"))
         rows = drawn.join(own, "entry").left_join(before, ["tired", "send_day"])
         code = rows.rested + rows.before.fill_null(0)
         rows = self._engine.keep(name, rows.select(customer_id=self._own_id(rows), code=code.cast("int32")))

@@ -24,7 +24,7 @@ VALUE_FEATURES = ("margin_12m", "amount_12m")
 
 @dataclass(frozen=True)
 class Segments:
-    """`table` has customer_id and segment (text); `profile` is segments.csv with text labels.
+    """`table` has customer_id and segment (whole number or text); `profile` is segments.csv with text labels.
 
     `model` is what to keep in segments/model.json, None where it is there already or not needed.
     """
@@ -53,8 +53,11 @@ def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
         asked = dict.fromkeys([*names, *(name for name in VALUE_FEATURES if name in features.columns)])
         features = tables.engine.keep("customer_features", customer_features(*sources, wanted=asked))
     if plan.segments.column is not None:
-        return _own_segments(plan, tables, features, names)
-    return _value_segments(plan, tables, features, names, refit)
+        found = _own_segments(plan, tables, features, names)
+    else:
+        found = _value_segments(plan, tables, features, names, refit)
+    tables.engine.drop("customer_features")
+    return found
 
 
 def _own_segments(plan: Plan, tables: Tables, features: ir.Table, names: tuple[str, ...]) -> Segments:
@@ -84,11 +87,11 @@ def _value_segments(
         names = names or (features.columns[1],)
         model = fit(sample, names, plan.segments.count, plan.seed)
     assigned = model.assign(features, barred)
-    table = tables.engine.keep("customer_segments", assigned)
+    table = tables.engine.keep("customer_segments", assigned.mutate(segment=assigned.segment.cast("int32")))
     found = model.profile(features.inner_join(table, "customer_id"), barred)
     kept = json.dumps({"asked": asked, "model": json.loads(model.to_json())}, indent=1, ensure_ascii=False)
     return Segments(
-        table.mutate(segment=table.segment.cast("string")),
+        table,
         found.assign(segment=found.segment.astype(str)),
         model.warnings,
         kept if fresh else None,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from optimizer.cells import AllCells, make_cells
 from optimizer.contact_figures import objective_of
-from optimizer.drawing import drawn_by_rank
+from optimizer.drawing import drawn_by_rank, sole_entries
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.linear_plan import Shortage
@@ -79,6 +79,8 @@ def _streams_of_own_cells(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """How many customers of each cell told apart by own figures get each stream of the other plan."""
     fine, whole = everyone.fine, found.whole
+    order = np.lexsort((whole.stream, whole.cell))
+    shares = pd.DataFrame({"cell": whole.cell, "entry": whole.stream, "count": whole.customers}).iloc[order]
     book = pd.DataFrame(
         {
             "kind": fine.kind,
@@ -86,14 +88,12 @@ def _streams_of_own_cells(
             "tired": fine.tired[fine.listed],
             "cell": plain.cell,
             "own": everyone.cell,
+            "entry": sole_entries(shares, len(found.pricing.cells))[plain.cell],
         }
     )
-    members = fine.members.join(table_of(book, dict.fromkeys(book.columns, "int64")), ["kind", "earlier"])
-    members = engine.keep(
-        "customers with both cells", members.select("customer_id", "held_out", "tired", "cell", "own")
-    )
-    order = np.lexsort((whole.stream, whole.cell))
-    shares = pd.DataFrame({"cell": whole.cell, "entry": whole.stream, "count": whole.customers}).iloc[order]
+    kinds = {**dict.fromkeys(book.columns, "int32"), "earlier": "int64"}
+    members = fine.members.join(table_of(book, kinds), ["kind", "earlier"])
+    members = engine.keep("customers with both cells", members.drop("kind", "earlier"))
     drawn = drawn_by_rank(plan.seed, members, shares).select("customer_id", "entry")
     both = members.select("customer_id", "own").join(drawn, "customer_id")
     counted = frame_of(both.group_by("own", "entry").agg(customers=both.count()))

@@ -43,7 +43,7 @@ class Opened:
         rules = contact_rules(self.plan, self.tables, self.timetable)
         segments = self.tables.customers.select("customer_id", "segment")
         keys = customer_keys(self.plan, self.tables, segments, self.timetable, rules)
-        frame = frame_of(keys.table.select("customer_id", "max_contacts"))
+        frame = frame_of(keys.table).assign(**keys.same)
         return dict(zip(frame.customer_id, frame.max_contacts.tolist(), strict=True))
 
 
