@@ -42,6 +42,13 @@ class Choice:
     value: Floats
     use: Floats
 
+    def with_blocks(self, blocks: NDArray[np.int64], cells: NDArray[np.int64], own: Choice) -> Choice:
+        """The same but for some blocks, which hold these cells and choose as `own` has it."""
+        which, worth = self.which.copy(), self.worth.copy()
+        value, use = self.value.copy(), self.use.copy()
+        which[cells], worth[blocks], value[blocks], use[blocks] = own.which, own.worth, own.value, own.use
+        return Choice(which, worth, value, use)
+
 
 class MenuChoice:
     """Fine cells and a menu; `blocks[b]` to `blocks[b + 1]` are the cells of block b, all of one segment."""
@@ -62,9 +69,28 @@ class MenuChoice:
         part._place()
         return part
 
-    def _place(self) -> None:
+    def of_blocks(self, blocks: NDArray[np.int64]) -> MenuChoice:
+        """The choice of the customers in some of the blocks."""
+        part, cells = copy(self), self.cells_of(blocks)
+        part.fine = self.fine.some(cells, self.fine.customers[cells])
+        part._place(np.concatenate([[0], np.cumsum(np.diff(self.blocks)[blocks])]))
+        return part
+
+    def cells_of(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The cells of some blocks."""
+        inside = np.zeros(len(self.segment), dtype=bool)
+        inside[blocks] = True
+        return np.flatnonzero(np.repeat(inside, np.diff(self.blocks)))
+
+    def nothing(self) -> Choice:
+        """No stream for anybody."""
+        zero = np.zeros(len(self.segment))
+        which = np.full(len(self.fine), EMPTY, dtype=np.int16)
+        return Choice(which, zero, zero, np.zeros((len(zero), len(self.pricing.limits))))
+
+    def _place(self, blocks: NDArray[np.int64] | None = None) -> None:
         fine = self.fine
-        self.blocks = _blocks(fine)
+        self.blocks = _blocks(fine) if blocks is None else blocks
         self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
         self._choosers = self._choosers._replace(kind=fine.kind, listed=fine.listed, customers=fine.customers)
 

@@ -28,9 +28,13 @@ ROUGH = 1e-3
 """How near value and bound of the part's program must come, which makes the menu and the first prices."""
 NEAR, MOST_ROUNDS = 5e-4, 40
 """How near those of the menu's program must come, and in how many rounds."""
-TUNING, KEPT_PRICES = 100_000, 3
-"""On how many customers prices are tuned first, and how many of the last ones all customers begin with."""
+TUNING, KEPT_PRICES = (100_000, 1_000_000), 3
+"""On how many customers prices are tuned first, and how many of the last ones others begin with."""
+OPEN = 10
+"""Every so many-th block of very many customers chooses at all prices, the others once."""
 PULL = 0.5
+WHOLE = 1e-6
+"""What a block's share may lack to be all of it."""
 MUST = 100.0
 """What a unit missed of a minimum costs, in worths of the best stream: more than any price that it has."""
 
@@ -68,27 +72,104 @@ def part_plan(pricing: Pricing, max_cells: int, progress: Callable[[str], None])
 def chosen_plan(choice: MenuChoice, start: LinearPlan, progress: Callable[[str], None]) -> ChosenPlan:
     """Solve the program in which all customers choose from the menu, the campaigns used as in `start`.
 
-    Where customers are many, the prices are first tuned on a part of them. Raises Shortage where the menu
-    cannot keep a minimum; all streams perhaps can.
+    Where customers are many, the prices are first tuned on a part of them; where they are very many, most
+    blocks then choose once, as the part's plan has it, and the rest keeps the limits. Raises Shortage where
+    the menu cannot keep a minimum; all streams perhaps can.
     """
-    prices = [start.prices]
-    if len(choice.fine) > 2 * TUNING:
-        prices = _tuned(choice.of_part(TUNING), start, prices, progress).prices[-KEPT_PRICES:]
-    tuned = _tuned(choice, start, prices, progress)
+    used, prices, guide = start.used.round(), [start.prices], None
+    for customers in TUNING:
+        if len(choice.fine) > 2 * customers:
+            part = choice.of_part(customers)
+            guide = _Guide(part, _tuned(part, used, prices, progress))
+            prices = guide.program.prices[-KEPT_PRICES:]
+    if guide is not None and len(choice.fine) > 2 * TUNING[-1]:
+        found = _mostly_guided(choice, used, guide, progress)
+        if found is not None:
+            return found
+    tuned = _tuned(choice, used, prices, progress)
     if tuned.short():
         raise Shortage(tuned.best)
-    setup, used = float(choice.pricing.rows.setup @ start.used.round()), start.used.round()
-    return ChosenPlan(
-        tuple(tuned.choices), tuned.weight(), tuned.value - setup, tuned.bound - setup, tuned.best,
-        choice.worth(tuned.best, used), tuned.plain,
-    )  # fmt: skip
+    return _chosen(choice, used, tuned, tuple(tuned.choices), tuned.weight(), 0.0)
+
+
+def _chosen(
+    choice: MenuChoice,
+    used: Floats,
+    program: _Program,
+    choices: tuple[Choice, ...],
+    weight: Floats,
+    beside: float,
+) -> ChosenPlan:
+    """The plan of a program; `beside` is what customers are worth who are no part of it."""
+    beside -= float(choice.pricing.rows.setup @ used)
+    worth = choice.worth(program.best, used)
+    value, bound = program.value + beside, program.bound + beside
+    return ChosenPlan(choices, weight, value, bound, program.best, worth, program.plain)
+
+
+@dataclass(frozen=True)
+class _Guide:
+    """The plan of a part of the customers, by whose prices all others go."""
+
+    part: MenuChoice
+    program: _Program
+
+    def shares(self, choice: MenuChoice) -> Floats:
+        """By block of the choice and price: the share of the part's customers in its place who go by it."""
+        ends = np.cumsum(self.part.sizes)
+        middle = np.cumsum(choice.sizes) - choice.sizes / 2
+        return np.asarray(self.program.weight()[np.minimum(np.searchsorted(ends, middle), len(ends) - 1)])
+
+
+def _mostly_guided(
+    choice: MenuChoice, used: Floats, guide: _Guide, progress: Callable[[str], None]
+) -> ChosenPlan | None:
+    """The plan in which most blocks choose once, at the guide's prices; None where that breaks a limit."""
+    shares = guide.shares(choice)
+    closed = (shares.max(axis=1) > 1 - WHOLE) & (np.arange(len(shares)) % OPEN > 0)
+    first = _once(choice, used, guide, np.where(closed, shares.argmax(axis=1), -1), progress)
+    free = np.flatnonzero(~closed)
+    part = choice.of_blocks(free)
+    tuned = _tuned(part, used, guide.program.prices[-KEPT_PRICES:], progress, first.use.sum(axis=0))
+    if tuned.short():
+        return None
+    weight = np.zeros((len(shares), len(tuned.choices)))
+    weight[closed, 0], weight[free] = 1.0, tuned.weight()
+    cells = choice.cells_of(free)
+    choices = tuple(first.with_blocks(free, cells, own) for own in tuned.choices)
+    return _chosen(choice, used, tuned, choices, weight, float(first.value.sum()))
+
+
+def _once(
+    choice: MenuChoice,
+    used: Floats,
+    guide: _Guide,
+    price: NDArray[np.int64],
+    progress: Callable[[str], None],
+) -> Choice:
+    """Every block's choice at the guide's price of that number; none where it is -1."""
+    plain = guide.program.plain
+    found = choice.nothing()
+    for number in np.unique(price[price >= 0]).tolist():
+        blocks = np.flatnonzero(price == number)
+        own = choice.of_blocks(blocks).choose(choice.worth(guide.program.prices[number], used), plain)
+        found = found.with_blocks(blocks, choice.cells_of(blocks), own)
+        progress(f"menu: {100 * (price[price >= 0] <= number).mean():.0f} % of the customers")
+    return found
 
 
 def _tuned(
-    choice: MenuChoice, start: LinearPlan, prices: list[Floats], progress: Callable[[str], None]
+    choice: MenuChoice,
+    used: Floats,
+    prices: list[Floats],
+    progress: Callable[[str], None],
+    beside: Floats | float = 0.0,
 ) -> _Program:
-    """Rounds until value and bound are near: at the prices given first, then at those of the program."""
-    program = _Program(choice, start.used.round())
+    """Rounds until value and bound are near: at the prices given first, then at those of the program.
+
+    `beside` is what customers use of the limits who are no part of the choice.
+    """
+    program = _Program(choice, used, beside)
     for turn in range(MOST_ROUNDS):
         program.choose(prices[turn] if turn < len(prices) else program.next_prices())
         gap = program.bound - program.value
@@ -98,11 +179,16 @@ def _tuned(
     return program
 
 
-def _fixed(rows: Rows, used: Floats, must: float) -> Rows:
-    """The limits on contacts alone with the campaigns' use fixed; missing a minimum costs `must` a unit."""
-    soft = np.where(rows.at_least & np.isinf(rows.soft), must, rows.soft)
-    nothing = np.zeros((len(rows.bound), 0))
-    return Rows(rows.left(used), rows.at_least, soft, nothing, np.zeros(0))
+def _fixed(rows: Rows, used: Floats, must: float, beside: Floats | float) -> Rows:
+    """What the limits leave for contacts with the campaigns' use fixed, and `beside` used by others.
+
+    Missing a minimum costs `must` a unit.
+    """
+    left = rows.left(used) - beside
+    # A limit that the others have used up may be missed, too: then they must choose again.
+    missable = rows.at_least | (left < 0)
+    soft = np.where(missable & np.isinf(rows.soft), must, rows.soft)
+    return Rows(left, rows.at_least, soft, np.zeros((len(left), 0)), np.zeros(0))
 
 
 class _Program:
@@ -112,11 +198,11 @@ class _Program:
     prices `best`; `prices` are all those at which customers chose.
     """
 
-    def __init__(self, choice: MenuChoice, used: Floats) -> None:
+    def __init__(self, choice: MenuChoice, used: Floats, beside: Floats | float) -> None:
         self._choice, self._sizes, self._used = choice, choice.sizes, used
         self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used, thrifty=False)
         must = MUST * max(1.0, float(self.plain.most.max(initial=1.0)))
-        self._rows = _fixed(choice.pricing.rows, used, must)
+        self._rows = _fixed(choice.pricing.rows, used, must, beside)
         blocks = len(self._sizes)
         self._master = Master(self._sizes, self._rows, np.zeros((blocks, 0)), np.ones(len(self._rows.bound)))
         self.choices: list[Choice] = []
