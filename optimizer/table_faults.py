@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CountedTable:
-    """A table, its `rows` with all columns, their checks, what each found, and the `checksum`.
+    """A table, its `rows` with all columns, their checks, what each found, and the `mark` of its content.
 
-    The checksum is the sum, modulo 2^64, of a hash of each row with its columns in alphabetical order.
+    That is the files' `sha256`, or a database table's `checksum`: the sum, modulo 2^64, of a hash of each row
+    with its columns in alphabetical order.
     """
 
     read: ReadTable
@@ -32,7 +33,7 @@ class CountedTable:
     checks: list[RowCheck]
     counts: list[int]
     number: int
-    checksum: str
+    mark: dict[str, str]
 
     @property
     def schema(self) -> TableSchema:
@@ -41,18 +42,16 @@ class CountedTable:
 
 
 def counted(read: ReadTable, plan: Plan) -> CountedTable:
-    """Count in one pass what each check finds, the rows, and their checksum.
+    """Count in one pass what each check finds, the rows, and their checksum if they have one.
 
     A second pass is only needed where a column does not hold its values as they stand.
     """
     rows = completed(read.rows, read.schema)
     checks = row_checks(rows, read.schema, plan)
-    digest = rows[DIGEST]
     measures = rows.aggregate(
         **{f"check{number}": check.broken.sum().fill_null(0) for number, check in enumerate(checks)},
         rows=rows.count(),
-        low=(digest & 0xFFFFFFFF).sum().fill_null(0),
-        high=((digest >> 32) & 0xFFFFFFFF).sum().fill_null(0),
+        **_halves(rows),
     )
     found = measures.to_pyarrow().to_pylist()[0]
     counts = [found[f"check{number}"] for number in range(len(checks))]
@@ -61,8 +60,18 @@ def counted(read: ReadTable, plan: Plan) -> CountedTable:
     )
     if closer is not read:
         return counted(closer, plan)
-    checksum = (found["low"] + (found["high"] << 32)) % (1 << 64)
-    return CountedTable(read, rows, checks, counts, found["rows"], f"{checksum:016x}")
+    mark = {"sha256": read.sha256}
+    if "low" in found:
+        mark = {"checksum": f"{(found['low'] + (found['high'] << 32)) % (1 << 64):016x}"}
+    return CountedTable(read, rows, checks, counts, found["rows"], mark)
+
+
+def _halves(rows: ir.Table) -> dict[str, ir.IntegerScalar]:
+    """The sums of the rows' digests, in two halves so that they stay whole numbers of 64 bits."""
+    if DIGEST not in rows.columns:
+        return {}
+    halves = {"low": rows[DIGEST] & 0xFFFFFFFF, "high": (rows[DIGEST] >> 32) & 0xFFFFFFFF}
+    return {name: half.sum().fill_null(0) for name, half in halves.items()}
 
 
 def fault_of(check: RowCheck, count: int, rows: ir.Table, schema: TableSchema, integer_ids: bool) -> Fault:

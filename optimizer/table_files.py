@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -52,6 +53,17 @@ def read_files(engine: Engine, table: str, files: list[Path]) -> ir.Table:
         parts = [engine.read_csv(group, header) for header, group in by_header.items()]
     columns = list(dict.fromkeys(name for part in parts for name in part.columns))
     return ibis.union(*(_widened(part, columns) for part in parts)) if len(parts) > 1 else parts[0]
+
+
+def sha256_of(files: list[Path]) -> str:
+    """The hash of a file; of several that of the lines `hash  name`, as sha256sum tells them."""
+    told = []
+    for file in files:
+        with file.open("rb") as content:
+            told.append((hashlib.file_digest(content, "sha256").hexdigest(), file.name))
+    if len(told) == 1:
+        return told[0][0]
+    return hashlib.sha256("".join(f"{digest}  {name}\n" for digest, name in told).encode()).hexdigest()
 
 
 @contextmanager

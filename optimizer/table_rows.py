@@ -15,8 +15,8 @@ from optimizer.faults import BadInput, Fault
 from optimizer.plan_values import nearest, suggestion
 from optimizer.table_cells import as_it_stands, blank_to_null, can_be, number_columns, read_cell, stands
 from optimizer.table_checks import known_words
-from optimizer.table_files import check_header, find_files, read_files, reading
-from optimizer.table_schema import DIGEST, DTYPES, Column, TableSchema, further_columns, told, unread
+from optimizer.table_files import check_header, find_files, read_files, reading, sha256_of
+from optimizer.table_schema import DIGEST, DTYPES, Column, TableSchema, further_columns, unread
 
 if TYPE_CHECKING:
     from optimizer.plan_file import Plan
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadTable:
-    """A table as it was read: typed `rows` of the columns given, DIGEST and `unread`, not checked yet.
+    """A table as it was read: typed `rows` of the columns given and `unread`, not checked yet.
 
-    Columns are taken for such as need no reading where their type lets them be. Where cells turn out
-    not read, `closely` gives the table with their columns read in earnest.
+    Files have a hash (sha256), the rows of a database's table DIGEST instead. Columns are taken for such as
+    need no reading where their type lets them be. Where cells turn out not read, `closely` gives the table
+    with their columns read in earnest.
     """
 
     schema: TableSchema
@@ -37,6 +38,7 @@ class ReadTable:
     warnings: tuple[str, ...]
     reader: Callable[[frozenset[str]], ir.Table] | None = None
     close: frozenset[str] = frozenset()
+    sha256: str = ""
 
     def closely(self, columns: Iterable[str]) -> ReadTable:
         """The same with these columns, named as in the file, read in earnest; itself if they are."""
@@ -80,11 +82,13 @@ def read_table(
     `whole_ids`: see ids_are_whole. CSV is read once, everything else by each query anew. Raises BadInput
     when files or a table are missing or unreadable, or a column is missing or of no use.
     """
+    as_csv, sha256 = False, ""
     if plan.data.database is not None:
-        raw, as_csv = _of_database(engine, schema.name, source), False
+        raw = _of_database(engine, schema.name, source)
     else:
         files = find_files(plan.folder, schema.name, source)
         raw, as_csv = read_files(engine, schema.name, files), files[0].suffix.lower() == ".csv"
+        sha256 = sha256_of(files)
     with reading(engine, schema.name, source):
         raw = _empty_as_text(raw, schema)
         _check_columns(raw, schema)
@@ -92,12 +96,11 @@ def read_table(
         if as_csv:
             rows = engine.keep(schema.name, reader(None))
             rows = _with_numbers(engine, rows, schema) if schema.open_ended else rows
-            rows = rows.mutate(**{DIGEST: _digest(engine, {name: rows[name] for name in told(rows.columns)})})
         else:
             rows = reader(frozenset())
     integer_ids = "customer_id" in raw.columns and raw.customer_id.type().is_integer()
     unused = tuple(_unused_columns(raw, schema))
-    return ReadTable(schema, source, rows, integer_ids, unused, None if as_csv else reader)
+    return ReadTable(schema, source, rows, integer_ids, unused, None if as_csv else reader, sha256=sha256)
 
 
 def _of_database(engine: Engine, table: str, source: str) -> ir.Table:
@@ -186,10 +189,10 @@ def _typed(
     whole_ids: bool,
     close: frozenset[str] | None,
 ) -> ir.Table:
-    """Return the given columns of the schema with their types, further columns, `unread` and DIGEST.
+    """Return the given columns of the schema with their types, further columns and `unread`.
 
-    Columns in `close` are read in earnest, others where their type asks for it; None stands for all, and
-    for no DIGEST.
+    Columns in `close` are read in earnest, others where their type asks for it; None stands for all.
+    Rows of a database's table have DIGEST, too.
     """
     values: dict[str, ir.Value] = {}
     doubts: dict[str, ir.Value] = {}
@@ -219,12 +222,10 @@ def _typed(
         values[name] = cells[name] = blank_to_null(raw[name]) if near else raw[name]
         if not near and not isinstance(fine, bool):
             doubts[unread(number)] = (~fine).fill_null(ibis.literal(False))
-    digest = {} if close is None else {DIGEST: _digest(engine, cells)}
-    return raw.select(**values, **doubts, **digest)
-
-
-def _digest(engine: Engine, cells: dict[str, ir.Value]) -> ir.Value:
-    return engine.fingerprint({name: cells[name] for name in sorted(cells)})
+    if plan.data.database is None:
+        return raw.select(**values, **doubts)
+    digest = engine.fingerprint({name: cells[name] for name in sorted(cells)})
+    return raw.select(**values, **doubts, **{DIGEST: digest})
 
 
 def _filled(value: ir.Value, column: Column, values: dict[str, ir.Value]) -> ir.Value:

@@ -37,10 +37,10 @@ class Tables:
 
     Tables from Parquet files and from a database are expressions over them, read by every query anew.
     `integer_ids` says that the customers' ids came as whole numbers (they are so in here where the ids of
-    all tables did, else text), `inputs`
-    holds for each table given its file, number of rows and checksum. Checksums do not depend on the
-    rows' order; they compare under one version of the engine. `provisional` are the contacts inside the
-    period that an earlier run has planned without making them final (see earlier_run).
+    all tables did, else text). `inputs` holds for each table given its file, number of rows and sha256, or in
+    a database a checksum, which does not depend on the rows' order and compares under one version of the
+    engine. `provisional` are the contacts inside the period that an earlier run has planned without making
+    them final (see earlier_run).
     """
 
     engine: Engine
@@ -193,7 +193,7 @@ def _check(opening: _Opening, table: CountedTable, unknown: int) -> None:
     opening.warnings.extend(read.warnings)
     if schema.name == "customers":
         opening.integer_ids = read.integer_ids
-    opening.inputs[schema.name] = {"file": read.source, "rows": table.number, "checksum": table.checksum}
+    opening.inputs[schema.name] = {"file": read.source, "rows": table.number, **table.mark}
     for check, count in zip(table.checks, table.counts, strict=True):
         if count:
             fault = fault_of(check, count, table.rows, schema, opening.integer_ids)

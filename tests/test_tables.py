@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -243,15 +245,24 @@ def test_the_plans_zone_says_which_day_it_was(workspace: Workspace) -> None:
     ]
 
 
-def test_checksums_do_not_depend_on_the_order_of_rows(workspace: Workspace) -> None:
+def test_inputs_have_the_hashes_of_their_files(workspace: Workspace) -> None:
+    found = workspace.open().inputs
+    for name in ("plan.yaml", "customers.csv", "permissions.csv"):
+        digest = hashlib.sha256((workspace.folder / name).read_bytes()).hexdigest()
+        assert found[name.split(".")[0]]["sha256"] == digest
+    assert found["customers"] == {"file": "customers.csv", "rows": 3, "sha256": found["customers"]["sha256"]}
+
+
+def test_several_files_have_the_hash_of_their_hashes(workspace: Workspace) -> None:
     lines = CUSTOMERS.strip().split("\n")
-    first = workspace.open().inputs
-    shuffled = workspace.open(customers="\n".join([lines[0], *reversed(lines[1:])]) + "\n").inputs
-    other = workspace.open(customers=CUSTOMERS.replace("north", "nord")).inputs
-    assert first["customers"] == shuffled["customers"]
-    assert first["customers"]["rows"] == 3
-    assert first["customers"]["checksum"] != other["customers"]["checksum"]
-    assert len(first["plan"]["sha256"]) == 64
+    told = ""
+    for name, line in (("a.csv", lines[1]), ("b.csv", lines[2])):
+        content = f"{lines[0]}\n{line}\n"
+        (workspace.folder / name).write_text(content, encoding="utf-8")
+        told += f"{hashlib.sha256(content.encode()).hexdigest()}  {name}\n"
+    found = workspace.open(customers="?.csv", permissions=PERMISSIONS.splitlines()[0] + "\n")
+    assert found.inputs["customers"]["rows"] == 2
+    assert found.inputs["customers"]["sha256"] == hashlib.sha256(told.encode()).hexdigest()
 
 
 def test_as_of_leaves_out_what_was_not_known_then(workspace: Workspace) -> None:
@@ -527,9 +538,22 @@ def test_numbers_that_are_none_are_empty_and_infinite_ones_faults(workspace: Wor
 
 
 def test_columns_that_need_reading_have_the_checksum_of_those_that_do_not(workspace: Workspace) -> None:
+    """In a database; there the rows' order does not matter either."""
+
     def checksum(**columns: Any) -> str:
         table = pa.table({"customer_id": [1, 2], "household_id": ["h", None], **columns})
-        return str(workspace.open(customers=table).inputs["customers"]["checksum"])
+        permissions = pa.table({"customer_id": [1], "channel": ["email"], "status": ["granted"]})
+        base = workspace.folder / "base.duckdb"
+        base.unlink(missing_ok=True)
+        connection = ibis.duckdb.connect(base)
+        connection.create_table("c", table)
+        connection.create_table("p", permissions)
+        connection.disconnect()
+        plan = "data: {database: {url: 'duckdb://base.duckdb', customers: c, permissions: p}}\n"
+        (workspace.folder / "plan.yaml").write_text(textwrap.dedent(PLAN) + plan, encoding="utf-8")
+        opened = open_tables(load_plan(workspace.folder))
+        opened.engine.close()
+        return str(opened.inputs["customers"]["checksum"])
 
     plain = checksum(margin=pa.array([1.0, None]), city=["a", None])
     assert checksum(margin=pa.array([1.0, float("nan")]), city=["a", None]) == plain
@@ -537,6 +561,8 @@ def test_columns_that_need_reading_have_the_checksum_of_those_that_do_not(worksp
     assert checksum(household_id=["h", ""], margin=pa.array([1.0, None]), city=["a", None]) == plain
     assert checksum(margin=pa.array([None, 1.0]), city=["a", None]) != plain
     assert checksum(margin=pa.array([1.0, None]), city=[None, "a"]) != plain
+    turned = {"customer_id": [2, 1], "household_id": [None, "h"]}
+    assert checksum(**turned, margin=pa.array([None, 1.0]), city=[None, "a"]) == plain
 
 
 def test_flags_are_read_from_numbers_of_any_size(workspace: Workspace) -> None:
