@@ -55,7 +55,7 @@ def drawn_by_share(seed: int, customers: ir.Table, shares: pd.DataFrame) -> ir.T
     high = shares.groupby("cell")["count"].cumsum()
     total = shares.groupby("cell")["count"].transform("sum")
     book = shares.assign(low=_digits((high - shares["count"]) / total), high=_digits(high / total))
-    held = customers.filter(customers.held_out == 1)
+    held = customers.filter(customers.held_out == 1).drop("entry")
     held = held.mutate(digest=keyed_md5(f"{seed}:control", held.customer_id).substr(0, DIGITS))
     ranges = table_of(book, {"cell": "int32", "entry": "int32", "low": "string", "high": "string"})
     found = held.join(

@@ -260,7 +260,7 @@ def test_several_files_have_the_hash_of_their_hashes(workspace: Workspace) -> No
         content = f"{lines[0]}\n{line}\n"
         (workspace.folder / name).write_text(content, encoding="utf-8")
         told += f"{hashlib.sha256(content.encode()).hexdigest()}  {name}\n"
-    found = workspace.open(customers="?.csv", permissions=PERMISSIONS.splitlines()[0] + "\n")
+    found = workspace.open(customers="?.csv")
     assert found.inputs["customers"]["rows"] == 2
     assert found.inputs["customers"]["sha256"] == hashlib.sha256(told.encode()).hexdigest()
 
