@@ -50,8 +50,11 @@ def merged(kinds: Kinds, patterns: Patterns, most: int) -> MergedKinds:
 
 def _likeness(kinds: Kinds, patterns: Patterns) -> NDArray[np.int64]:
     """Ranks by which kinds that may have much the same stand near each other."""
-    bits = np.unpackbits(patterns.bits(kinds.pattern), axis=1)
-    open_to = kinds.rows.customers.to_numpy(dtype=np.float64) @ bits
-    ordered = np.packbits(bits[:, np.argsort(-open_to, kind="stable")], axis=1)
-    _, rank = np.unique(ordered, axis=0, return_inverse=True)
-    return np.asarray(rank.reshape(-1), dtype=np.int64)
+    used, place = np.unique(kinds.pattern, return_inverse=True)
+    bits = np.unpackbits(patterns.bits(used), axis=1)
+    customers = np.bincount(place.reshape(-1), weights=kinds.rows.customers)
+    ordered = np.packbits(bits[:, np.argsort(-(customers @ bits), kind="stable")], axis=1)
+    rows = np.ascontiguousarray(ordered).view(np.dtype((np.void, ordered.shape[1]))).reshape(-1)
+    rank = np.empty(len(used), dtype=np.int64)
+    rank[np.argsort(rows, kind="stable")] = np.arange(len(used))
+    return np.asarray(rank[place.reshape(-1)])
