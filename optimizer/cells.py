@@ -72,8 +72,7 @@ class Cells:
 class AllCells:
     """All customers as fine cells, and the cells of the program: of all of them, or of a part drawn.
 
-    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out);
-    `figures_of_kind` the row of figures of each kind of customers.
+    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out).
     """
 
     fine: FineCells
@@ -81,21 +80,19 @@ class AllCells:
     cell: NDArray[np.int64]
     twin: NDArray[np.int64]
     drawn: bool
-    figures_of_kind: NDArray[np.int64]
 
     @property
     def segment(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the place of its segment."""
-        return self._by_cell(self.fine.segment_of_kind)
+        return self._by_cell(self.fine.segment_of_kind[self.fine.kind])
 
     @property
     def figures(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the row of its figures."""
-        return self._by_cell(self.figures_of_kind)
+        return self._by_cell(self.fine.figures)
 
-    def _by_cell(self, by_kind: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _by_cell(self, own: NDArray[np.int64]) -> NDArray[np.int64]:
         found = np.zeros(int(max(self.cell.max(), self.twin.max())) + 1, dtype=np.int64)
-        own = by_kind[self.fine.kind]
         found[self.cell] = own
         found[self.twin[self.twin >= 0]] = own[self.twin >= 0]
         return found
@@ -111,14 +108,17 @@ class AllCells:
         book = pd.DataFrame(
             {"kind": fine.kind, "earlier": told, "tired": tired, "cell": self.cell, "twin": self.twin}
         )
+        key = ["kind", "earlier"]
+        if fine.own_figures is not None:
+            key.append("figures")
+            book = book.assign(figures=fine.own_figures)
         rows = table_of(book, dict.fromkeys(book.columns, "int64"))
-        found = fine.members.join(rows, ["kind", "earlier"])
+        found = fine.members.join(rows, key)
         return engine.keep("customer_cells", found.select("customer_id", "held_out", "tired", "cell", "twin"))
 
 
 def make_cells(
     fine: FineCells,
-    figures_of_kind: NDArray[np.int64],
     keys: CustomerKeys,
     timetable: Timetable,
     shared_caps: tuple[FrequencyCap, ...],
@@ -130,8 +130,7 @@ def make_cells(
     """
     drawn = len(fine) > most
     part = fine.drawn(DRAWN) if drawn else fine
-    cells = part_cells(part, keys, timetable, shared_caps, figures_of_kind)
-    return AllCells(fine, *cells, drawn, figures_of_kind)
+    return AllCells(fine, *part_cells(part, keys, timetable, shared_caps), drawn)
 
 
 def part_cells(
@@ -139,18 +138,16 @@ def part_cells(
     keys: CustomerKeys,
     timetable: Timetable,
     shared_caps: tuple[FrequencyCap, ...],
-    figures_of_kind: NDArray[np.int64],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
     told = part.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    return _cells(part, figures_of_kind, profile, leeway, kept, planned)
+    return _cells(part, profile, leeway, kept, planned)
 
 
 def _cells(
     part: FineCells,
-    figures_of_kind: NDArray[np.int64],
     profile: NDArray[np.int64],
     leeway: Leeway,
     kept: NDArray[np.int64],
@@ -158,7 +155,7 @@ def _cells(
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     kinds, kind, held = part.kinds, part.kind, part.held_out
     own = np.column_stack(
-        [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], figures_of_kind[kind]]
+        [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], part.figures]
     )
     twins = own[held]
     twins[:, 1] = kinds.free[kind[held]]
@@ -180,7 +177,7 @@ def _cells(
         kinds.rows,
         groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
         Provisional(distinct[:, 3], planned) if (planned >= 0).any() else None,
-        distinct[:, 4] if (figures_of_kind >= len(part.segments)).any() else None,
+        None if part.own_figures is None else distinct[:, 4],
     )
     return cells, cell, twin
 

@@ -33,7 +33,6 @@ from optimizer.timetable import Timetable
 
 KIND = [
     "segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional",
-    "scores",
 ]  # fmt: skip
 UNTOLD = ""
 
@@ -58,7 +57,7 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id, the columns KIND and `earlier`; the rest tells what they mean.
+    """`table` has customer_id, the columns KIND, `scores` and `earlier`; the rest tells what they mean.
 
     `audiences` is a text of 0 and 1, one for each campaign of `audience_campaigns`; `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,

@@ -13,7 +13,7 @@ from optimizer.customer_keys import CustomerKeys
 from optimizer.customer_lists import CodeLists
 from optimizer.engine import Engine
 from optimizer.even_draw import even_draw
-from optimizer.kinds import Kinds, kinds_of
+from optimizer.kinds import Kinds
 from optimizer.patterns import Patterns
 
 _MIXED = np.int64(-7_046_029_254_386_353_131)
@@ -27,9 +27,10 @@ LEAST_DRAWN = 200
 class FineCells:
     """Cell c holds customers[c] customers of kind[c] whose earlier contacts are list listed[c] of `lists`.
 
-    Cells are sorted by kind and list; kinds by segment first. Customers with list l are
+    Cells are sorted by kind, list and row of figures; kinds by segment first. Customers with list l are
     tired as fatigue[tired[l], t] says: by so many contacts on send day t. `members` has customer_id,
-    held_out, kind and earlier of every customer.
+    held_out, kind and earlier of every customer, and where any have figures of their own the row `figures`
+    (see OwnFigures); own_figures[c] is that of cell c.
     """
 
     kinds: Kinds
@@ -41,14 +42,15 @@ class FineCells:
     tired: NDArray[np.int32]
     fatigue: NDArray[np.int64]
     members: ir.Table
+    own_figures: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.kind)
 
-    @cached_property
+    @property
     def segments(self) -> tuple[str, ...]:
         """The labels of the segments, whole numbers by value, then texts."""
-        return tuple(sorted(self.kinds.rows.segment.unique(), key=segment_order))
+        return self.kinds.segments
 
     @cached_property
     def segment_of_kind(self) -> NDArray[np.int64]:
@@ -62,6 +64,22 @@ class FineCells:
         sizes = self.kinds.rows.groupby("segment").customers.sum().reindex(list(self.segments))
         return np.asarray(sizes.to_numpy(dtype=np.int64))
 
+    @property
+    def figures(self) -> NDArray[np.int64]:
+        """By cell: the row of its figures."""
+        if self.own_figures is None:
+            return self.segment_of_kind[self.kind]
+        return self.own_figures.astype(np.int64)
+
+    def with_segments_figures(self) -> FineCells:
+        """The same customers, told apart as if they had the figures of their segments."""
+        if self.own_figures is None:
+            return self
+        place = self.kind.astype(np.int64) * len(self.lists) + self.listed
+        first = np.flatnonzero(np.diff(place, prepend=-1))
+        customers = np.add.reduceat(self.customers, first) if len(first) else self.customers
+        return replace(self.some(first, customers), own_figures=None)
+
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
         """By cell: whether its customers are held out."""
@@ -69,7 +87,10 @@ class FineCells:
 
     def some(self, cells: NDArray[np.int64], customers: NDArray[np.int64]) -> FineCells:
         """Some of the cells, with other numbers of customers."""
-        return replace(self, kind=self.kind[cells], listed=self.listed[cells], customers=customers)
+        own = None if self.own_figures is None else self.own_figures[cells]
+        return replace(
+            self, kind=self.kind[cells], listed=self.listed[cells], customers=customers, own_figures=own
+        )
 
     def drawn(self, count: int) -> FineCells:
         """About `count` customers in whose place all others like them stand.
@@ -105,15 +126,18 @@ class FineCells:
         return np.asarray(told + kind.astype(np.int64) * _MIXED)
 
 
-def fine_cells(engine: Engine, keys: CustomerKeys, patterns: Patterns) -> FineCells:
-    """Count the customers by all that their keys tell."""
-    kinds = kinds_of(keys, patterns)
-    members = engine.keep("customer_kinds", kinds.of_customers(keys))
-    found = members.group_by("kind", "earlier").agg(customers=members.count()).to_pyarrow()
+def fine_cells(
+    engine: Engine, keys: CustomerKeys, kinds: Kinds, patterns: Patterns, own_figures: ir.Table | None
+) -> FineCells:
+    """Count the customers by all that their keys tell, and by the row of their figures (OwnFigures.book)."""
+    members = engine.keep("customer_kinds", kinds.of_customers(keys, own_figures))
+    apart = ["kind", "earlier"] if own_figures is None else ["kind", "earlier", "figures"]
+    found = members.group_by(apart).agg(customers=members.count()).to_pyarrow()
     kind, told, customers = (found.column(name).to_numpy() for name in ("kind", "earlier", "customers"))
+    figures = kind if own_figures is None else found.column("figures").to_numpy()
     lists = keys.earlier.lists(members)
     listed = lists.number(told)
-    order = np.lexsort((listed, kind))
+    order = np.lexsort((listed, kind)) if own_figures is None else np.lexsort((figures, listed, kind))
     return FineCells(
         kinds,
         patterns,
@@ -123,10 +147,5 @@ def fine_cells(engine: Engine, keys: CustomerKeys, patterns: Patterns) -> FineCe
         customers[order].astype(np.int64),
         *keys.earlier.fatigue(lists),
         members,
+        None if own_figures is None else figures[order].astype(np.int32),
     )
-
-
-def segment_order(label: object) -> tuple[int, int, str]:
-    """Whole numbers by value, then texts."""
-    text = str(label)
-    return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)

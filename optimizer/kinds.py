@@ -1,8 +1,9 @@
-"""Kinds of customers: all that tells them apart but their earlier contacts."""
+"""Kinds of customers: all that tells them apart but their earlier contacts and their own figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import ibis.expr.types as ir
 import numpy as np
@@ -29,11 +30,23 @@ class Kinds:
     def __len__(self) -> int:
         return len(self.pattern)
 
-    def of_customers(self, keys: CustomerKeys) -> ir.Table:
-        """customer_id, held_out, earlier and kind of every customer."""
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The labels of the segments, whole numbers by value, then texts."""
+        return tuple(sorted(self.rows.segment.unique(), key=segment_order))
+
+    def of_customers(self, keys: CustomerKeys, own_figures: ir.Table | None) -> ir.Table:
+        """customer_id, held_out, earlier and kind of every customer, and `figures`, the row of the figures.
+
+        `own_figures` is OwnFigures.book; where it is None, `figures` is left out.
+        """
         book = self.rows.assign(kind=np.arange(len(self)))
         rows = table_of(book, {**dict(keys.table.select(KIND).schema()), "kind": "int64"})
-        return keys.table.join(rows, KIND).select("customer_id", "held_out", "earlier", "kind")
+        found = keys.table.join(rows, KIND)
+        columns = ["customer_id", "held_out", "earlier", "kind"]
+        if own_figures is None:
+            return found.select(columns)
+        return found.join(own_figures, ["segment", "scores"]).select(*columns, "figures")
 
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:
@@ -44,3 +57,9 @@ def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:
     pattern, free = patterns.number(rows, held), np.full(len(rows), -1, dtype=np.int64)
     free[held] = patterns.number(rows[held], np.zeros(int(held.sum()), dtype=bool))
     return Kinds(rows, pattern, free)
+
+
+def segment_order(label: object) -> tuple[int, int, str]:
+    """Whole numbers by value, then texts."""
+    text = str(label)
+    return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)

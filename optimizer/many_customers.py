@@ -115,7 +115,7 @@ class _Program:
     def __init__(self, choice: MenuChoice, used: Floats) -> None:
         self._choice, self._sizes, self._used = choice, choice.sizes, used
         self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used, thrifty=False)
-        must = MUST * max(1.0, float(self.plain.most.max(initial=1.0)))
+        must = MUST * max(1.0, choice.most_worth(self.plain))
         self._rows = _fixed(choice.pricing.rows, used, must)
         blocks = len(self._sizes)
         self._master = Master(self._sizes, self._rows, np.zeros((blocks, 0)), np.ones(len(self._rows.bound)))

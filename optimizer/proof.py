@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from optimizer.cells import part_cells
 from optimizer.generous_cells import generous_cells
+from optimizer.plan_file import Plan
 from optimizer.problem import Problem
 from optimizer.solution import Solution
 from optimizer.stream_book import most_used
@@ -30,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 def bound_of_all(
-    problem: Problem, solution: Solution, most_merged: int, progress: Callable[[str], None]
+    plan: Plan, problem: Problem, solution: Solution, most_merged: int, progress: Callable[[str], None]
 ) -> float:
     """A bound on every plan of all customers, at the solution's prices.
 
@@ -41,7 +42,7 @@ def bound_of_all(
     none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
     beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
     if len(problem.everyone.fine) <= MOST_APART:
-        return beside + _each(problem, solution, progress)
+        return beside + _each(plan, problem, solution, progress)
     cells = generous_cells(problem, most_merged)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
     wide = pricing.over(cells)
@@ -49,17 +50,18 @@ def bound_of_all(
     return beside + _searched(wide, pricing, prices, floor)
 
 
-def _each(problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
+def _each(
+    plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]
+) -> float:
     """What the customers' best streams are worth at the prices, some cells at a time."""
     fine, whole, total = problem.everyone.fine, solution.whole, 0.0
     prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
     for n, (first, last) in enumerate(pairwise(ends)):
         here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
         part = fine.some(here, fine.customers[here])
-        cells, cell, _ = part_cells(
-            part, problem.keys, problem.timetable, problem.graph.shared_caps, part.segment_of_kind
-        )
-        wide, floor = solution.pricing.over(cells), np.zeros(len(cells))
+        cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
+        wide = problem.of_part(plan, cells).pricing(solution.pricing.book)
+        floor = np.zeros(len(cells))
         own = cell[whole.cell[first:last] - n * CHUNK]
         np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
         total += _searched(wide, solution.pricing, prices, floor)

@@ -53,8 +53,7 @@ def _without_own_figures(plan: Plan, problem: Problem) -> Problem:
     segments = len(problem.cells.segments)
     figures = problem.figures.first(segments)
     cells = make_cells(
-        everyone.fine,
-        everyone.fine.segment_of_kind,
+        replace(everyone.fine, own_figures=None),
         problem.keys,
         problem.timetable,
         problem.graph.shared_caps,
@@ -88,7 +87,9 @@ def _streams_of_own_cells(
             "own": everyone.cell,
         }
     )
-    members = fine.members.join(table_of(book, dict.fromkeys(book.columns, "int64")), ["kind", "earlier"])
+    book = book.assign(figures=fine.figures)
+    book = table_of(book, dict.fromkeys(book.columns, "int64"))
+    members = fine.members.join(book, ["kind", "earlier", "figures"])
     members = engine.keep(
         "customers with both cells", members.select("customer_id", "held_out", "tired", "cell", "own")
     )

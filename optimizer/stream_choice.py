@@ -22,13 +22,15 @@ EMPTY = -1
 class Choosers(NamedTuple):
     """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
 
-    Cell n has kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
+    Cell n has the figures in row figures[n], kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
     MenuFit. fatigue[tired[l], t] contacts of list l tire one on send day t; `planned[kept[k], t]` is
     the option that an earlier run has provisionally planned. Stream s of segment g has the contacts
     first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c],
-    tired by tired_by_own[c] others of its stream.
+    tired by tired_by_own[c] others of its stream. In row f option i costs dearer[f, i] more than in its
+    segment's; where there is no such row, nothing costs anybody more.
     """
 
+    figures: Any
     kind: Any
     listed: Any
     customers: Any
@@ -52,16 +54,21 @@ class Choosers(NamedTuple):
     option: Any
     tired_by_own: Any
     power: Any
+    dearer: Any
 
 
 class MenuWorth(NamedTuple):
-    """What the menu is worth at the prices: contact c gain[c] times fatigue, less fee[g, s] for the stream.
+    """What the menu is worth at the prices: gain[f, i] times fatigue for a contact of option i to customers
+    with figures f, less fee[g, s] for the stream.
 
-    `most[g, s]` is a stream's worth without any fatigue by earlier contacts, the most it can be. `stay` is
-    earned for every contact that stays as it was planned.
+    Where costs differ, contact c costs beyond[f, i] more, and money[c] for each unit of money that it is
+    dearer. `most[g, s]` is the most a stream can be worth to anybody. `stay` is earned for every contact
+    that stays as it was planned.
     """
 
     gain: Any
+    beyond: Any
+    money: Any
     fee: Any
     most: Any
     stay: float
@@ -87,10 +94,13 @@ def _fitting(ch, n, words):
 def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
     k, e = ch.kind[n], ch.tired[ch.listed[n]]
-    g = ch.segment[k]
+    g, f = ch.segment[k], ch.figures[n]
     total = -worth.fee[g, s]
     for c in range(ch.first[g, s], ch.first[g, s + 1]):
-        total += worth.gain[c] * ch.power[ch.fatigue[e, ch.day[c]] + ch.tired_by_own[c]]
+        i = ch.option[c]
+        total += worth.gain[f, i] * ch.power[ch.fatigue[e, ch.day[c]] + ch.tired_by_own[c]]
+        if worth.beyond.shape[0] > 0:
+            total -= worth.beyond[f, i] + worth.money[c] * ch.dearer[f, i]
         if worth.stay > 0.0 and ch.planned[ch.kept[k], ch.day[c]] == ch.option[c]:
             total += worth.stay
     return total
