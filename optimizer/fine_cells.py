@@ -127,17 +127,17 @@ class FineCells:
 
 
 def fine_cells(
-    engine: Engine, keys: CustomerKeys, kinds: Kinds, patterns: Patterns, own_figures: ir.Table | None
+    engine: Engine, keys: CustomerKeys, kinds: Kinds, patterns: Patterns, own: ir.Table | None
 ) -> FineCells:
-    """Count the customers by all that their keys tell, and by the row of their figures (OwnFigures.book)."""
-    members = engine.keep("customer_kinds", kinds.of_customers(keys, own_figures))
-    apart = ["kind", "earlier"] if own_figures is None else ["kind", "earlier", "figures"]
+    """Count the customers by all that their keys tell, and by the row of their figures (OwnFigures.customers)."""
+    members = engine.keep("customer_kinds", kinds.of_customers(keys.table if own is None else own))
+    apart = ["kind", "earlier"] if own is None else ["kind", "earlier", "figures"]
     found = members.group_by(apart).agg(customers=members.count()).to_pyarrow()
     kind, told, customers = (found.column(name).to_numpy() for name in ("kind", "earlier", "customers"))
-    figures = kind if own_figures is None else found.column("figures").to_numpy()
+    figures = kind if own is None else found.column("figures").to_numpy()
     lists = keys.earlier.lists(members)
     listed = lists.number(told)
-    order = np.lexsort((listed, kind)) if own_figures is None else np.lexsort((figures, listed, kind))
+    order = np.lexsort((listed, kind)) if own is None else np.lexsort((figures, listed, kind))
     return FineCells(
         kinds,
         patterns,
@@ -147,5 +147,5 @@ def fine_cells(
         customers[order].astype(np.int64),
         *keys.earlier.fatigue(lists),
         members,
-        None if own_figures is None else figures[order].astype(np.int32),
+        None if own is None else figures[order].astype(np.int32),
     )

@@ -35,18 +35,15 @@ class Kinds:
         """The labels of the segments, whole numbers by value, then texts."""
         return tuple(sorted(self.rows.segment.unique(), key=segment_order))
 
-    def of_customers(self, keys: CustomerKeys, own_figures: ir.Table | None) -> ir.Table:
-        """customer_id, held_out, earlier and kind of every customer, and `figures`, the row of the figures.
+    def of_customers(self, customers: ir.Table) -> ir.Table:
+        """customer_id, held_out, earlier and kind of every customer, and `figures` if there are any.
 
-        `own_figures` is OwnFigures.book; where it is None, `figures` is left out.
+        `customers` is CustomerKeys.table, or OwnFigures.customers.
         """
         book = self.rows.assign(kind=np.arange(len(self)))
-        rows = table_of(book, {**dict(keys.table.select(KIND).schema()), "kind": "int64"})
-        found = keys.table.join(rows, KIND)
-        columns = ["customer_id", "held_out", "earlier", "kind"]
-        if own_figures is None:
-            return found.select(columns)
-        return found.join(own_figures, ["segment", "scores"]).select(*columns, "figures")
+        rows = table_of(book, {**dict(customers.select(KIND).schema()), "kind": "int64"})
+        own = ["figures"] if "figures" in customers.columns else []
+        return customers.join(rows, KIND).select("customer_id", "held_out", "earlier", "kind", *own)
 
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:

@@ -40,15 +40,15 @@ class OwnFigures:
     """All rows of figures: `plain` of the segments first, then the customers' own, each told once.
 
     Row f is of segment[f]. Own row n has own[name][n, k] for option columns[name][k] in the place of its
-    segment's; figures of which nobody has an own one are left out. `book` has segment, scores and `figures`:
-    the row for each pair of them that customers have; None where all rows are the segments'.
+    segment's; figures of which nobody has an own one are left out. `customers` are CustomerKeys.table with
+    the row `figures` of every customer; None where all rows are the segments'.
     """
 
     plain: ContactFigures
     segment: NDArray[np.int32]
     columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     own: dict[str, Figures] = field(default_factory=dict)
-    book: ir.Table | None = None
+    customers: ir.Table | None = None
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -125,13 +125,15 @@ def own_figures(
     first, row = _distinct(plain, g[mine], columns, whole)
     rows = g.copy()
     rows[mine] = row
-    book = ibis.memtable(found.append_column("figures", pa.array(rows.astype(np.int32))))
     for name in ("own figures", "own figures numbered"):
         engine.drop(name)
     if not len(first):
         return nobody
+    book = ibis.memtable(found.append_column("figures", pa.array(rows.astype(np.int32))))
+    # Worked out here: joined with more that has segments, an engine may begin with pairs of the same segment.
+    customers = engine.keep("customers and figures", keys.table.join(book, ["segment", "scores"]))
     segment = np.append(np.arange(len(plain)), g[mine][first]).astype(np.int32)
-    return OwnFigures(plain, segment, columns, {name: own[first] for name, own in whole.items()}, book)
+    return OwnFigures(plain, segment, columns, {name: own[first] for name, own in whole.items()}, customers)
 
 
 def _said(

@@ -95,7 +95,7 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     kinds = kinds_of(keys, patterns)
     plain = contact_figures(plan, timetable, kinds.segments, rates.frame)
     own = own_figures(plan, timetable, plain, kinds.segments, keys, tables.engine)
-    fine = fine_cells(tables.engine, keys, kinds, patterns, own.book)
+    fine = fine_cells(tables.engine, keys, kinds, patterns, own.customers)
     everyone = make_cells(fine, keys, timetable, graph.shared_caps, plan.merge_above)
     cells, figures = own.of_cells(everyone.cells)
     everyone = replace(everyone, cells=cells)
