@@ -18,8 +18,9 @@ from optimizer.leeway import Effects, Leeway, joined
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
 
-DRAWN = 40_000
-"""How many customers make the menu where all are too many to plan for one by one."""
+DRAWN, DRAWN_APART = 40_000, 10_000
+"""How many customers make the menu where all are too many to plan for one by one; the second where they have
+figures of their own: then nobody shares a cell, and each takes its own search."""
 CHUNK = 20_000
 """Lists of earlier contacts whose leeway is worked out at a time."""
 
@@ -129,7 +130,8 @@ def make_cells(
     Beyond `most` fine cells the program is that of a part of the customers.
     """
     drawn = len(fine) > most
-    part = fine.drawn(DRAWN) if drawn else fine
+    count = DRAWN if fine.own_figures is None else DRAWN_APART
+    part = fine.drawn(count) if drawn else fine
     return AllCells(fine, *part_cells(part, keys, timetable, shared_caps), drawn)
 
 

@@ -117,7 +117,9 @@ class MenuChoice:
         nothing = np.full(len(self.fine), EMPTY, dtype=np.int16)
         which = nothing if former is None else former.which.copy()
         total, count = np.zeros(len(self.segment)), np.zeros((len(self.segment), self._shape[1]))
-        stream_choice.choose(self._choosers, worth, self.blocks, which, total, count)
+        apart = self.fine.own_figures is not None
+        chosen = stream_choice.choose_offered if apart else stream_choice.choose
+        chosen(self._choosers, worth, self.blocks, which, total, count)
         use = np.einsum("bs,bsr->br", count, self._stream_use[self.segment, :-1])
         for r, tiring in self._tiring:
             use[:, r] += self._total(tiring, which)
@@ -197,13 +199,11 @@ class MenuChoice:
         return np.asarray(running[chosen.first[:, 1:]] - running[chosen.first[:, :-1]] - fee)
 
     def _measure(self, own: OwnWorth, fee: Floats, stay: float) -> MenuWorth:
-        chosen = self._choosers
-        money = own.money[chosen.segment_of_contact, chosen.day, chosen.option]
         most = np.full(self._shape, np.inf)
         if self.fine.own_figures is None:
             most = self._most(own.gain, fee, stay)
             most += 1e-9 * np.abs(most)  # rounding must not leave out the best stream
-        return MenuWorth(own.gain, own.beyond, np.ascontiguousarray(money), fee, most, stay)
+        return MenuWorth(own.gain, own.beyond, own.money, fee, most, stay)
 
     def _total(self, worth: MenuWorth, which: Places) -> Floats:
         total = np.zeros(len(self.segment))
@@ -235,7 +235,11 @@ def _choosers(
         sum(1 <= days[t] - days[u] <= reach for u, _ in stream) for stream in contacts for t, _ in stream
     ]
     flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
+    segment = np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0])
+    offers, at = np.unique(np.column_stack([segment, flat]), axis=0, return_inverse=True)
+    begins = np.searchsorted(offers[:, 0], np.arange(len(first) + 1))
     longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
+    power = menu.pricing.power(longest)
     told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
@@ -248,8 +252,8 @@ def _choosers(
         np.array([room.owns for room in rooms], dtype=np.int64),
         np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],
         np.concatenate([np.zeros((0, *shape), dtype=np.int64), *(room.words for room in rooms)]),
-        first, np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0]), flat[:, 0], flat[:, 1],
-        np.array(tired_by_own, dtype=np.int64), menu.pricing.power(longest), dearer,
+        first, segment, flat[:, 0], flat[:, 1], np.array(tired_by_own, dtype=np.int64), power,
+        power[np.array(tired_by_own, dtype=np.int64)], at.reshape(-1) - begins[segment], begins, offers[:, 1], offers[:, 2], dearer,
     )  # fmt: skip
     return Choosers._make(np.ascontiguousarray(array) for array in arrays)
 

@@ -73,12 +73,17 @@ class FineCells:
 
     def with_segments_figures(self) -> FineCells:
         """The same customers, told apart as if they had the figures of their segments."""
-        if self.own_figures is None:
-            return self
-        place = self.kind.astype(np.int64) * len(self.lists) + self.listed
-        first = np.flatnonzero(np.diff(place, prepend=-1))
-        customers = np.add.reduceat(self.customers, first) if len(first) else self.customers
+        _, first, place = np.unique(self._place, return_index=True, return_inverse=True)
+        customers = np.bincount(place.reshape(-1), weights=self.customers).astype(np.int64)
         return replace(self.some(first, customers), own_figures=None)
+
+    def cell_with_segments_figures(self) -> NDArray[np.int64]:
+        """By cell the one of with_segments_figures that holds its customers."""
+        return np.asarray(np.unique(self._place, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+    @property
+    def _place(self) -> NDArray[np.int64]:
+        return np.asarray(self.kind.astype(np.int64) * len(self.lists) + self.listed)
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:

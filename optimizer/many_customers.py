@@ -24,8 +24,9 @@ from optimizer.rows import Rows
 from optimizer.stream_choice import MenuWorth
 from optimizer.streams import Pricing
 
-ROUGH = 1e-3
-"""How near value and bound of the part's program must come, which makes the menu and the first prices."""
+ROUGH, ROUGH_APART = 1e-3, 3e-3
+"""How near value and bound of the part's program must come, which makes the menu and the first prices; the
+second where customers have figures of their own."""
 NEAR, MOST_ROUNDS = 5e-4, 40
 """How near those of the menu's program must come, and in how many rounds."""
 TUNING, KEPT_PRICES = 100_000, 3
@@ -58,8 +59,8 @@ def part_plan(pricing: Pricing, max_cells: int, progress: Callable[[str], None])
 
     Raises Shortage and OnlyWholeNumbers as `decide` does.
     """
-
-    generation = generation_of(pricing, max_cells, ROUGH, progress)
+    rough = ROUGH if pricing.cells.own_figures is None else ROUGH_APART
+    generation = generation_of(pricing, max_cells, rough, progress)
     if pricing.switches:
         return decide(pricing, generation).linear
     return generation.run()
