@@ -53,6 +53,10 @@ class OwnFigures:
     def __len__(self) -> int:
         return len(self.segment)
 
+    def any_negative(self) -> bool:
+        """Whether a response brings anybody less than nothing by own figures."""
+        return any(bool((own < 0).any()) for name, own in self.own.items() if name.endswith("per_response"))
+
     def rows(self, some: NDArray[np.int64]) -> ContactFigures:
         """Some of the rows in full."""
         segment, mine = self.segment[some], np.flatnonzero(some >= len(self.plain))

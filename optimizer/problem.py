@@ -63,7 +63,10 @@ class Problem:
 
     def of_part(self, plan: Plan, cells: Cells) -> Problem:
         """The same for cells made of the fine ones, with the rows of figures that they have."""
-        cells, figures = self.own.of_cells(cells)
+        return self.with_figures(plan, *self.own.of_cells(cells))
+
+    def with_figures(self, plan: Plan, cells: Cells, figures: ContactFigures) -> Problem:
+        """The same for other cells with other figures."""
         limits = tuple(
             limit if limit.tiring is None else replace(limit, tiring=returned(figures))
             for limit in self.limits

@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.cells import part_cells
-from optimizer.generous_cells import generous_cells
+from optimizer.generous_cells import generous_problem
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem
 from optimizer.solution import Solution
 from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 
-MOST_APART = 1_000_000
-"""Up to so many fine cells each has its own best stream; beyond, like ones are put together."""
+MOST_APART, MOST_FIGURES_APART = 1_000_000, 200_000
+"""Up to so many fine cells each has its own best stream; beyond, like ones are put together. The second where
+customers have figures of their own: then each takes several times as long."""
 CHUNK = 20_000
 NEAR = 1e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value."""
@@ -41,12 +42,12 @@ def bound_of_all(
     pricing, prices = solution.pricing, solution.linear.prices
     none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
     beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
-    if len(problem.everyone.fine) <= MOST_APART:
+    most = MOST_APART if problem.everyone.fine.own_figures is None else MOST_FIGURES_APART
+    if len(problem.everyone.fine) <= most:
         return beside + _each(plan, problem, solution, progress)
-    cells = generous_cells(problem, most_merged)
+    wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
-    wide = pricing.over(cells)
-    floor, _ = wide.best_known(wide.worth(prices), np.arange(len(cells)), menu)
+    floor, _ = wide.best_known(wide.worth(prices), np.arange(len(wide.cells)), menu)
     return beside + _searched(wide, pricing, prices, floor)
 
 
