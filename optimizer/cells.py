@@ -19,8 +19,9 @@ from optimizer.leeway import Effects, Leeway, joined
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
 
-DRAWN = 40_000
-"""How many customers make the menu where all are too many to plan for one by one."""
+DRAWN, DRAWN_APART = 40_000, 10_000
+"""How many customers make the menu where all are too many to plan for one by one; the second where they have
+figures of their own: then nobody shares a cell, and each takes its own search."""
 CHUNK = 20_000
 """Lists of earlier contacts whose leeway is worked out at a time."""
 
@@ -73,8 +74,7 @@ class Cells:
 class AllCells:
     """All customers as fine cells, and the cells of the program: of all of them, or of a part drawn.
 
-    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out);
-    `figures_of_kind` the row of figures of each kind of customers.
+    `cell` and `twin` give the cell in which each fine one is planned, and its twin (-1 unless held out).
     """
 
     fine: FineCells
@@ -82,21 +82,19 @@ class AllCells:
     cell: NDArray[np.int64]
     twin: NDArray[np.int64]
     drawn: bool
-    figures_of_kind: NDArray[np.int64]
 
     @cached_property
     def segment(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the place of its segment."""
-        return self._by_cell(self.fine.segment_of_kind)
+        return self._by_cell(self.fine.segment_of_kind[self.fine.kind])
 
     @cached_property
     def figures(self) -> NDArray[np.int64]:
         """By cell that a fine one or a twin is placed in: the row of its figures."""
-        return self._by_cell(self.figures_of_kind)
+        return self._by_cell(self.fine.figures)
 
-    def _by_cell(self, by_kind: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _by_cell(self, own: NDArray[np.int64]) -> NDArray[np.int64]:
         found = np.zeros(int(max(self.cell.max(), self.twin.max())) + 1, dtype=np.int64)
-        own = by_kind[self.fine.kind]
         found[self.cell] = own
         found[self.twin[self.twin >= 0]] = own[self.twin >= 0]
         return found
@@ -119,14 +117,17 @@ class AllCells:
             "twin": self.twin,
             "entry": entries[self.cell],
         }
+        key = ["kind", "earlier"]
+        if fine.own_figures is not None:
+            key.append("figures")
+            book["figures"] = fine.own_figures
         kinds = {**dict.fromkeys(book, "int32"), "earlier": "int64"}
-        found = fine.members.join(table_of(pd.DataFrame(book), kinds), ["kind", "earlier"])
-        return engine.keep("customer_cells", found.drop("kind", "earlier"))
+        found = fine.members.join(table_of(pd.DataFrame(book), kinds), key)
+        return engine.keep("customer_cells", found.drop(*key))
 
 
 def make_cells(
     fine: FineCells,
-    figures_of_kind: NDArray[np.int64],
     keys: CustomerKeys,
     timetable: Timetable,
     shared_caps: tuple[FrequencyCap, ...],
@@ -137,9 +138,9 @@ def make_cells(
     Beyond `most` fine cells the program is that of a part of the customers.
     """
     drawn = len(fine) > most
-    part = fine.drawn(DRAWN) if drawn else fine
-    cells = part_cells(part, keys, timetable, shared_caps, figures_of_kind)
-    return AllCells(fine, *cells, drawn, figures_of_kind)
+    count = DRAWN if fine.own_figures is None else DRAWN_APART
+    part = fine.drawn(count) if drawn else fine
+    return AllCells(fine, *part_cells(part, keys, timetable, shared_caps), drawn)
 
 
 def part_cells(
@@ -147,18 +148,16 @@ def part_cells(
     keys: CustomerKeys,
     timetable: Timetable,
     shared_caps: tuple[FrequencyCap, ...],
-    figures_of_kind: NDArray[np.int64],
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     """The cells of a part of the fine ones: the cell of each, and the twin of each held-out one (else -1)."""
     profile, leeway = _profiles(part, keys.earlier.effects.by_code, shared_caps)
     told = part.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    return _cells(part, figures_of_kind, profile, leeway, kept, planned)
+    return _cells(part, profile, leeway, kept, planned)
 
 
 def _cells(
     part: FineCells,
-    figures_of_kind: NDArray[np.int64],
     profile: NDArray[np.int64],
     leeway: Leeway,
     kept: NDArray[np.int64],
@@ -166,7 +165,7 @@ def _cells(
 ) -> tuple[Cells, NDArray[np.int64], NDArray[np.int64]]:
     kinds, kind, held = part.kinds, part.kind, part.held_out
     own = np.column_stack(
-        [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], figures_of_kind[kind]]
+        [part.segment_of_kind[kind], kinds.pattern[kind], profile, kept[kind], part.figures]
     )
     twins = own[held]
     twins[:, 1] = kinds.free[kind[held]]
@@ -188,7 +187,7 @@ def _cells(
         kinds.rows,
         groups.groupby(["kind", "cell", "twin"], as_index=False)[["customers"]].sum(),
         Provisional(distinct[:, 3], planned) if (planned >= 0).any() else None,
-        distinct[:, 4] if (figures_of_kind >= len(part.segments)).any() else None,
+        None if part.own_figures is None else distinct[:, 4],
     )
     return cells, cell, twin
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optimizer import stream_choice
 from optimizer.cells import provisional_plans
 from optimizer.customer_keys import CustomerKeys
+from optimizer.figures_worth import FiguresWorth, OwnWorth
 from optimizer.fine_cells import FineCells
 from optimizer.menu import Menu
 from optimizer.menu_fit import MenuFit
@@ -54,10 +55,17 @@ class MenuChoice:
     """Fine cells and a menu; `blocks[b]` to `blocks[b + 1]` are the cells of block b, all of one segment."""
 
     def __init__(
-        self, fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
+        self,
+        fine: FineCells,
+        menu: Menu,
+        fit: MenuFit,
+        keys: CustomerKeys,
+        timetable: Timetable,
+        figures: FiguresWorth,
     ) -> None:
         self.fine, self.menu, self.pricing = fine, menu, menu.pricing
-        self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable), fit.free
+        self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable, figures.dearer), fit.free
+        self._figures = figures
         self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
         self._stream_use, self._tiring = self._uses(), self._tires()
         self._place()
@@ -92,7 +100,9 @@ class MenuChoice:
         fine = self.fine
         self.blocks = _blocks(fine) if blocks is None else blocks
         self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
-        self._choosers = self._choosers._replace(kind=fine.kind, listed=fine.listed, customers=fine.customers)
+        self._choosers = self._choosers._replace(
+            figures=_rows_of(fine), kind=fine.kind, listed=fine.listed, customers=fine.customers
+        )
 
     @property
     def menu_size(self) -> int:
@@ -110,31 +120,32 @@ class MenuChoice:
         Where costs are no part of the objective, `thrifty` makes a contact cost next to nothing, so that of
         streams worth the same the cheapest is chosen.
         """
-        pricing, chosen = self.pricing, self._choosers
+        pricing = self.pricing
         worth = pricing.worth(prices, fixed_tolls(used, len(pricing.cells)))
-        thrift = self._thrift() if thrifty and not pricing.objective.pays_setup else np.zeros(pricing.options)
-        gain = worth.gain[chosen.segment_of_contact, chosen.option]
+        thrift = self._thrift() * float(thrifty and not pricing.objective.pays_setup)
         fee = np.full(self._shape, NEVER)
         for g, own in enumerate(self.menu.streams):
             for s, number in enumerate(own.tolist()):
                 contacts = pricing.book.streams[number]
-                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] + thrift[i] for t, i in contacts)
+                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] + thrift[g, i] for t, i in contacts)
                 fee[g, s] -= pricing.bonus(worth, g, contacts)
-        return self._measure(gain, fee, float(worth.stay))
+        return self._measure(self._figures.at(prices), fee, float(worth.stay))
 
     def _thrift(self) -> Floats:
-        """By option: next to nothing, the more the dearer; a contact without a cost counts a little, too."""
-        goal = self.pricing.objective
+        """By segment and option: next to nothing, the more the dearer; without a cost a little, too."""
+        goal, segments = self.pricing.objective, self._shape[0]
         most = max(float(np.abs(goal.gain).max(initial=0.0)), goal.reached)
         dearest = float(goal.cost.max(initial=0.0)) or 1.0
-        return np.asarray(THRIFT * most * (goal.cost / dearest + THRIFT))
+        return np.asarray(THRIFT * most * (goal.cost[:segments] / dearest + THRIFT))
 
     def choose(self, worth: MenuWorth, plain: MenuWorth, former: Choice | None = None) -> Choice:
         """Every cell's best stream at the prices of `worth`; `plain` is the worth without any price."""
         nothing = np.full(len(self.fine), EMPTY, dtype=np.int16)
         which = nothing if former is None else former.which.copy()
         total, count = np.zeros(len(self.segment)), np.zeros((len(self.segment), self._shape[1]))
-        stream_choice.choose(self._choosers, worth, self.blocks, which, total, count)
+        apart = self.fine.own_figures is not None
+        chosen = stream_choice.choose_offered if apart else stream_choice.choose
+        chosen(self._choosers, worth, self.blocks, which, total, count)
         use = np.einsum("bs,bsr->br", count, self._stream_use[self.segment, :-1])
         for r, tiring in self._tiring:
             use[:, r] += self._total(tiring, which)
@@ -168,7 +179,7 @@ class MenuChoice:
     def staying(self, cells: NDArray[np.int64], which: Places, customers: NDArray[np.int64]) -> int:
         """How many contacts stay as an earlier run had planned them, of so many customers of the cells."""
         nothing = np.zeros(self._shape)
-        staying = MenuWorth(np.zeros(len(self._choosers.option)), nothing, nothing, 1.0)
+        staying = self._measure(self._figures.at(np.zeros(len(self.pricing.limits)), False), nothing, 1.0)
         return round(float(self.value_of(cells, which, staying) @ customers))
 
     def best_few(self, cells: NDArray[np.int64], worth: MenuWorth, most: int) -> Places:
@@ -196,22 +207,29 @@ class MenuChoice:
         return use
 
     def _tires(self) -> list[tuple[int, MenuWorth]]:
-        """The limits whose use fatigue touches, and what of their use it touches as a worth."""
-        found = []
-        for r in self.pricing.tiring:
-            limit = self.pricing.limits[r]
-            gain = np.asarray(limit.tiring) * limit.segments[:, None]
-            gain = gain[self._choosers.segment_of_contact, self._choosers.option]
-            found.append((r, self._measure(gain, np.zeros(self._shape), 0.0)))
-        return found
+        """The limits whose use fatigue or own figures touch, and what they touch of it as a worth."""
+        own, nothing = self._figures, np.zeros(self._shape)
+        return [(r, self._measure(own.use(r), nothing, 0.0)) for r in own.touched()]
 
-    def _measure(self, gain: Floats, fee: Floats, stay: float) -> MenuWorth:
+    def most_worth(self, plain: MenuWorth) -> float:
+        """The most that a stream is worth, to a customer of a segment's mean figures where they differ."""
+        if self.fine.own_figures is None:
+            return float(plain.most.max(initial=0.0))
+        return float(self._most(self._figures.mean_gain(), plain.fee, plain.stay).max(initial=0.0))
+
+    def _most(self, gain: Floats, fee: Floats, stay: float) -> Floats:
+        """What streams are worth to customers whom no earlier contact tires, by segment's gain[g, i]."""
         chosen = self._choosers
-        untired = np.maximum(gain * chosen.power[chosen.tired_by_own], 0.0) + stay
-        running = np.concatenate([[0.0], np.cumsum(untired)])
-        most = running[chosen.first[:, 1:]] - running[chosen.first[:, :-1]] - fee
-        # Rounding must not leave out the best stream.
-        return MenuWorth(np.ascontiguousarray(gain), fee, most + 1e-9 * np.abs(most), stay)
+        untired = gain[chosen.segment_of_contact, chosen.option] * chosen.power[chosen.tired_by_own]
+        running = np.concatenate([[0.0], np.cumsum(np.maximum(untired, 0.0) + stay)])
+        return np.asarray(running[chosen.first[:, 1:]] - running[chosen.first[:, :-1]] - fee)
+
+    def _measure(self, own: OwnWorth, fee: Floats, stay: float) -> MenuWorth:
+        most = np.full(self._shape, np.inf)
+        if self.fine.own_figures is None:
+            most = self._most(own.gain, fee, stay)
+            most += 1e-9 * np.abs(most)  # rounding must not leave out the best stream
+        return MenuWorth(own.gain, own.beyond, own.money, fee, most, stay)
 
     def _total(self, worth: MenuWorth, which: Places) -> Floats:
         total = np.zeros(len(self.segment))
@@ -228,8 +246,13 @@ def _blocks(fine: FineCells) -> NDArray[np.int64]:
     return np.append(begins, len(fine)).astype(np.int64)
 
 
+def _rows_of(fine: FineCells) -> NDArray[np.int32]:
+    """By cell the row of its figures."""
+    return fine.figures.astype(np.int32) if fine.own_figures is None else fine.own_figures
+
+
 def _choosers(
-    fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable
+    fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable, dearer: Floats
 ) -> Choosers:
     effects, rooms = keys.earlier.effects.by_code, fit.rooms
     first, contacts = _contacts(menu)
@@ -238,12 +261,16 @@ def _choosers(
         sum(1 <= days[t] - days[u] <= reach for u, _ in stream) for stream in contacts for t, _ in stream
     ]
     flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
+    segment = np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0])
+    offers, at = np.unique(np.column_stack([segment, flat]), axis=0, return_inverse=True)
+    begins = np.searchsorted(offers[:, 0], np.arange(len(first) + 1))
     longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
+    power = menu.pricing.power(longest)
     told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
     arrays = (
-        fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
+        _rows_of(fine), fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
         fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape),
         fine.tired, fine.fatigue,
         np.array([room.filled for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.lists)),
@@ -251,8 +278,8 @@ def _choosers(
         np.array([room.owns for room in rooms], dtype=np.int64),
         np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],
         np.concatenate([np.zeros((0, *shape), dtype=np.int64), *(room.words for room in rooms)]),
-        first, np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0]), flat[:, 0], flat[:, 1],
-        np.array(tired_by_own, dtype=np.int64), menu.pricing.power(longest),
+        first, segment, flat[:, 0], flat[:, 1], np.array(tired_by_own, dtype=np.int64), power,
+        power[np.array(tired_by_own, dtype=np.int64)], at.reshape(-1) - begins[segment], begins, offers[:, 1], offers[:, 2], dearer,
     )  # fmt: skip
     return Choosers._make(np.ascontiguousarray(array) for array in arrays)
 

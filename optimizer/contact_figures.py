@@ -53,6 +53,11 @@ def contact_figures(
     return ContactFigures(np.array(rate, dtype=np.float64).reshape(len(segments), len(options)), *money)
 
 
+def returned(figures: ContactFigures) -> NDArray[np.float64]:
+    """What a contact without fatigue brings by responses, as return_on_cost counts it."""
+    return figures.rate * figures.margin
+
+
 @dataclass(frozen=True)
 class Objective:
     """What a contact brings: gain[f, i] times its fatigue factor, less charge[f, i], in row f of the figures.

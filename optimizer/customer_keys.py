@@ -33,7 +33,6 @@ from optimizer.timetable import Timetable
 
 KIND = [
     "segment", "held_out", "audiences", "permissions", "restrictions", "max_contacts", "provisional",
-    "scores",
 ]  # fmt: skip
 AUDIENCES = 62
 """How many audiences a column tells; whole numbers of 64 bits keep their sign."""
@@ -60,7 +59,7 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id, the columns KIND and `earlier`; the rest tells what they mean.
+    """`table` has customer_id, the columns KIND, `scores` and `earlier`; the rest tells what they mean.
 
     Columns of KIND that are the `same` for all customers are left out, and of `audiences` there may be
     several: bits, one for each campaign of `audience_campaigns`, AUDIENCES a column. `max_contacts` is
@@ -110,7 +109,7 @@ def customer_keys(
     lists: dict[str, Lists] = {
         name: {NONE: ()} if own is None else read_lists(table, name, own) for name, own in rows.items()
     }
-    same = {"max_contacts": UNLIMITED, "provisional": NONE, "scores": NONE}
+    same = {"max_contacts": UNLIMITED, "provisional": NONE}
     return CustomerKeys(
         table,
         {name: value for name, value in same.items() if name not in table.columns},

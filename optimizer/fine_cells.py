@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -14,7 +15,7 @@ from optimizer.customer_keys import CustomerKeys
 from optimizer.customer_lists import NONE, CodeLists
 from optimizer.engine import Engine
 from optimizer.even_draw import even_draw
-from optimizer.kinds import Kinds, kinds_of
+from optimizer.kinds import Kinds
 from optimizer.patterns import Patterns
 
 _MIXED = np.int64(-7_046_029_254_386_353_131)
@@ -28,9 +29,10 @@ LEAST_DRAWN = 200
 class FineCells:
     """Cell c holds customers[c] customers of kind[c] whose earlier contacts are list listed[c] of `lists`.
 
-    Cells are sorted by kind and list; kinds by segment first. Customers with list l are
+    Cells are sorted by kind, list and row of figures; kinds by segment first. Customers with list l are
     tired as fatigue[tired[l], t] says: by so many contacts on send day t. `members` has customer_id,
-    held_out, kind and earlier of every customer.
+    held_out, kind and earlier of every customer, and where any have figures of their own the row `figures`
+    (see OwnFigures); own_figures[c] is that of cell c.
     """
 
     kinds: Kinds
@@ -42,14 +44,15 @@ class FineCells:
     tired: NDArray[np.int32]
     fatigue: NDArray[np.int64]
     members: ir.Table
+    own_figures: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.kind)
 
-    @cached_property
+    @property
     def segments(self) -> tuple[str, ...]:
         """The labels of the segments, whole numbers by value, then texts."""
-        return tuple(sorted(self.kinds.rows.segment.unique(), key=segment_order))
+        return self.kinds.segments
 
     @cached_property
     def segment_of_kind(self) -> NDArray[np.int64]:
@@ -63,6 +66,27 @@ class FineCells:
         sizes = self.kinds.rows.groupby("segment").customers.sum().reindex(list(self.segments))
         return np.asarray(sizes.to_numpy(dtype=np.int64))
 
+    @property
+    def figures(self) -> NDArray[np.int64]:
+        """By cell: the row of its figures."""
+        if self.own_figures is None:
+            return self.segment_of_kind[self.kind]
+        return self.own_figures.astype(np.int64)
+
+    def with_segments_figures(self) -> FineCells:
+        """The same customers, told apart as if they had the figures of their segments."""
+        _, first, place = np.unique(self._place, return_index=True, return_inverse=True)
+        customers = np.bincount(place.reshape(-1), weights=self.customers).astype(np.int64)
+        return replace(self.some(first, customers), own_figures=None)
+
+    def cell_with_segments_figures(self) -> NDArray[np.int64]:
+        """By cell the one of with_segments_figures that holds its customers."""
+        return np.asarray(np.unique(self._place, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+    @property
+    def _place(self) -> NDArray[np.int64]:
+        return np.asarray(self.kind.astype(np.int64) * len(self.lists) + self.listed)
+
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
         """By cell: whether its customers are held out."""
@@ -70,7 +94,10 @@ class FineCells:
 
     def some(self, cells: NDArray[np.int64], customers: NDArray[np.int64]) -> FineCells:
         """Some of the cells, with other numbers of customers."""
-        return replace(self, kind=self.kind[cells], listed=self.listed[cells], customers=customers)
+        own = None if self.own_figures is None else self.own_figures[cells]
+        return replace(
+            self, kind=self.kind[cells], listed=self.listed[cells], customers=customers, own_figures=own
+        )
 
     def drawn(self, count: int) -> FineCells:
         """About `count` customers in whose place all others like them stand.
@@ -106,33 +133,39 @@ class FineCells:
         return np.asarray(told + kind.astype(np.int64) * _MIXED)
 
 
-def fine_cells(engine: Engine, keys: CustomerKeys, patterns: Patterns) -> FineCells:
-    """Count the customers by all that their keys tell."""
-    kinds = kinds_of(keys, patterns)
-    members = engine.keep("customer_kinds", kinds.of_customers(keys))
+def fine_cells(
+    engine: Engine, keys: CustomerKeys, kinds: Kinds, patterns: Patterns, own: ir.Table | None
+) -> FineCells:
+    """Count the customers by all that their keys tell; `own` is OwnFigures.customers, if anybody has any."""
+    members = engine.keep("customer_kinds", kinds.of_customers(keys.table if own is None else own))
     lists = keys.earlier.lists(members)
-    kind, listed, customers = _counted(members, len(kinds), lists)
+    counted = _counted(members, len(kinds), lists) if own is None else _counted_apart(members)
+    kind, listed, customers, *figures = counted
     fatigue = keys.earlier.fatigue(lists)
-    return FineCells(kinds, patterns, lists, kind, listed, customers, *fatigue, members)
+    return FineCells(kinds, patterns, lists, kind, listed, customers, *fatigue, members, *figures)
 
 
-def _counted(
-    members: ir.Table, kinds: int, lists: CodeLists
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+def _counted(members: ir.Table, kinds: int, lists: CodeLists) -> tuple[NDArray[Any], ...]:
     """Kind, list and number of customers of every cell."""
-    found = (
-        members.group_by("kind", "earlier").agg(customers=members.count()).order_by("earlier").to_pyarrow()
-    )
-    kind, told, customers = (found.column(name).to_numpy() for name in ("kind", "earlier", "customers"))
-    # Sums come in the order of the lists, each of which some customer has (but the empty one, perhaps).
-    listed = np.cumsum(np.diff(told, prepend=NONE) != 0)
+    kind, listed, customers = _told(members, ["kind", "earlier"])
     # Rows of a sparse matrix sort the kinds in linear time and leave the lists in their order.
     cells = sparse.coo_array((customers, (kind, listed)), shape=(kinds, len(lists))).tocsr()
     every = np.repeat(np.arange(kinds, dtype=np.int32), np.diff(cells.indptr))
     return every, cells.indices.astype(np.int32), cells.data
 
 
-def segment_order(label: object) -> tuple[int, int, str]:
-    """Whole numbers by value, then texts."""
-    text = str(label)
-    return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)
+def _counted_apart(members: ir.Table) -> tuple[NDArray[Any], ...]:
+    """The same and the row of figures, where figures tell customers apart, too."""
+    kind, listed, figures, customers = _told(members, ["kind", "earlier", "figures"])
+    order = np.lexsort((figures, listed, kind))
+    kind, listed, figures = (own[order].astype(np.int32) for own in (kind, listed, figures))
+    return kind, listed, customers[order], figures
+
+
+def _told(members: ir.Table, by: list[str]) -> list[NDArray[Any]]:
+    """The columns `by`, in the place of `earlier` the number of the list, and customers; by list."""
+    found = members.group_by(by).agg(customers=members.count()).order_by("earlier").to_pyarrow()
+    told = {name: found.column(name).to_numpy() for name in found.column_names}
+    # Sums come in the order of the lists, each of which some customer has (but the empty one, perhaps).
+    told["earlier"] = np.cumsum(np.diff(told["earlier"], prepend=NONE) != 0)
+    return list(told.values())

@@ -1,8 +1,9 @@
-"""Kinds of customers: all that tells them apart but their earlier contacts."""
+"""Kinds of customers: all that tells them apart but their earlier contacts and their own figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import ibis.expr.types as ir
 import numpy as np
@@ -31,17 +32,26 @@ class Kinds:
     def __len__(self) -> int:
         return len(self.pattern)
 
-    def of_customers(self, keys: CustomerKeys) -> ir.Table:
-        """customer_id, held_out, earlier and kind of every customer."""
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The labels of the segments, whole numbers by value, then texts."""
+        return tuple(sorted(self.rows.segment.unique(), key=segment_order))
+
+    def of_customers(self, customers: ir.Table) -> ir.Table:
+        """customer_id, held_out, earlier and kind of every customer, and `figures` if there are any.
+
+        `customers` is CustomerKeys.table, or OwnFigures.customers.
+        """
         names = list(self.told.columns)
         book = self.told.assign(kind=np.arange(len(self)))
-        rows = table_of(book, {**dict(keys.table.select(names).schema()), "kind": "int32"})
-        return keys.table.join(rows, names).select("customer_id", "held_out", "earlier", "kind")
+        rows = table_of(book, {**dict(customers.select(names).schema()), "kind": "int32"})
+        own = ["figures"] if "figures" in customers.columns else []
+        return customers.join(rows, names).select("customer_id", "held_out", "earlier", "kind", *own)
 
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:
     """All kinds that the keys tell apart, in the order of KIND."""
-    told = [name for name in keys.table.columns if name not in ("customer_id", "earlier")]
+    told = [name for name in keys.table.columns if name not in ("customer_id", "scores", "earlier")]
     found = frame_of(keys.table.group_by(told).agg(customers=keys.table.count()))
     segment, audiences = found.segment.astype(str), _audiences(found, len(keys.audience_campaigns))
     rows = found.assign(segment=segment, audiences=audiences, **keys.same)[[*KIND, "customers"]]
@@ -61,3 +71,9 @@ def _audiences(rows: pd.DataFrame, count: int) -> list[str]:
         words = rows[f"audiences_{begin // AUDIENCES}"].tolist()
         texts = [text + f"{word:0{width}b}"[::-1] for text, word in zip(texts, words, strict=True)]
     return texts
+
+
+def segment_order(label: object) -> tuple[int, int, str]:
+    """Whole numbers by value, then texts."""
+    text = str(label)
+    return (0, int(text), "") if text.lstrip("-").isdecimal() else (1, 0, text)

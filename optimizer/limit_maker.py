@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.contact_figures import ContactFigures
+from optimizer.contact_figures import ContactFigures, returned
 from optimizer.limits import Limit
 from optimizer.switches import contacts_since_start
 from optimizer.timetable import ContactOption, Timetable
@@ -165,7 +165,7 @@ class LimitMaker:
         use = every * (figures.value[0] - each * figures.cost[0])
         setup = {name: -each * self.plan.campaigns[name].setup_cost for name in self.switched}
         limit = self._limit("return_on_cost.min", 0.0, use, 0.0, at_least=True, soft=asked.soft)
-        tiring = figures.rate * figures.margin
+        tiring = returned(figures)
         yield replace(limit, tiring=tiring, spend=-each * every, earn=1.0, setup=setup)
 
     def _inside(self, kind: Kind) -> NDArray[np.bool_]:

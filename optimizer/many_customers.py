@@ -24,8 +24,9 @@ from optimizer.rows import Rows
 from optimizer.stream_choice import MenuWorth
 from optimizer.streams import Pricing
 
-ROUGH = 1e-3
-"""How near value and bound of the part's program must come, which makes the menu and the first prices."""
+ROUGH, ROUGH_APART = 1e-3, 3e-3
+"""How near value and bound of the part's program must come, which makes the menu and the first prices; the
+second where customers have figures of their own."""
 NEAR, MOST_ROUNDS = 5e-4, 40
 """How near those of the menu's program must come, and in how many rounds."""
 TUNING, KEPT_PRICES = (100_000, 1_000_000), 3
@@ -62,8 +63,8 @@ def part_plan(pricing: Pricing, max_cells: int, progress: Callable[[str], None])
 
     Raises Shortage and OnlyWholeNumbers as `decide` does.
     """
-
-    generation = generation_of(pricing, max_cells, ROUGH, progress)
+    rough = ROUGH if pricing.cells.own_figures is None else ROUGH_APART
+    generation = generation_of(pricing, max_cells, rough, progress)
     if pricing.switches:
         return decide(pricing, generation).linear
     return generation.run()
@@ -201,7 +202,7 @@ class _Program:
     def __init__(self, choice: MenuChoice, used: Floats, beside: Floats | float) -> None:
         self._choice, self._sizes, self._used = choice, choice.sizes, used
         self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used, thrifty=False)
-        must = MUST * max(1.0, float(self.plain.most.max(initial=1.0)))
+        must = MUST * max(1.0, choice.most_worth(self.plain))
         self._rows = _fixed(choice.pricing.rows, used, must, beside)
         blocks = len(self._sizes)
         self._master = Master(self._sizes, self._rows, np.zeros((blocks, 0)), np.ones(len(self._rows.bound)))

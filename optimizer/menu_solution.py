@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from optimizer.choice import MenuChoice
 from optimizer.customer_keys import KIND
+from optimizer.figures_worth import FiguresWorth
 from optimizer.fine_cells import FineCells
 from optimizer.linear_plan import LinearPlan
 from optimizer.many_customers import ChosenPlan, chosen_plan, part_plan
 from optimizer.menu import menu_of
 from optimizer.menu_fit import menu_fit
 from optimizer.menu_whole import whole_choice
+from optimizer.plan_file import Plan
 from optimizer.planned import Planned
 from optimizer.solution import Solution
 from optimizer.whole_numbers import WholePlan
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from optimizer.problem import Problem
 
 
-def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Planned:
+def solve_from_menu(plan: Plan, problem: Problem, max_cells: int, progress: Callable[[str], None]) -> Planned:
     """The best plan in which all customers choose from the menu; its bound is not proved yet.
 
     Raises Shortage and OnlyWholeNumbers as `solve` does, of the part drawn or of the menu: what they
@@ -37,7 +39,8 @@ def solve_from_menu(problem: Problem, max_cells: int, progress: Callable[[str], 
     progress("every customer's part of the menu")
     menu = menu_of(pricing, linear)
     fit = menu_fit(menu, fine, problem.keys.earlier.effects.by_code, problem.graph.shared_caps)
-    choice = MenuChoice(fine, menu, fit, problem.keys, problem.timetable)
+    figures = FiguresWorth(plan, problem.own, problem.limits)
+    choice = MenuChoice(fine, menu, fit, problem.keys, problem.timetable, figures)
     chosen = chosen_plan(choice, linear, progress)
     progress("whole customers")
     whole, use, stays = whole_choice(choice, chosen, np.rint(linear.used))
@@ -63,9 +66,10 @@ def _twins(fine: FineCells) -> NDArray[np.int64]:
     cells = np.flatnonzero(fine.held_out)
     own = np.full(len(fine), -1, dtype=np.int64)
     own[cells] = cells
-    kind, span = twin[fine.kind[cells]], len(fine.lists)
-    place = fine.kind.astype(np.int64) * span + fine.listed
-    wanted = kind * span + fine.listed[cells]
+    kind, apart = twin[fine.kind[cells]], int(fine.figures.max(initial=0)) + 1
+    beside = fine.listed.astype(np.int64) * apart + (0 if fine.own_figures is None else fine.own_figures)
+    place = fine.kind.astype(np.int64) * (len(fine.lists) * apart) + beside
+    wanted = kind * (len(fine.lists) * apart) + beside[cells]
     at = np.minimum(np.searchsorted(place, wanted), len(fine) - 1)
     alike = (kind >= 0) & (place[at] == wanted)
     own[cells[alike]] = at[alike]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.fine_cells import segment_order
+from optimizer.kinds import segment_order
 from optimizer.limits import Limit
 from optimizer.planned import Planned
 from optimizer.prices import price_ranges

@@ -1,4 +1,4 @@
-"""The customers' own figures as rows beside those of the segments (contract, "Value").
+"""The customers' own figures as rows after those of the segments (contract, "Value").
 
 Field by field: the customer's row for the channel, then the one for every channel, then the segment's rate or
 the campaign's figure.
@@ -6,117 +6,228 @@ the campaign's figure.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+
+import ibis
+import ibis.expr.types as ir
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from optimizer.cells import Cells
 from optimizer.contact_figures import ContactFigures
 from optimizer.customer_keys import CustomerKeys
-from optimizer.faults import BadInput, Fault
-from optimizer.fine_cells import FineCells
-from optimizer.own_scores import EVERY_CHANNEL, FIELDS
+from optimizer.engine import Engine
+from optimizer.own_scores import EVERY_CHANNEL, FIELDS, NO_FIGURE, OwnScores
 from optimizer.plan_file import Plan
 from optimizer.timetable import Timetable
 
 Figures = NDArray[np.float64]
+PLACES = {
+    "response_rate": "rate",
+    "margin_per_response": "margin",
+    "revenue_per_response": "revenue",
+    "value_per_contact": "value",
+    "cost_per_contact": "cost",
+}
+"""Where each figure of the table `scores` stands in ContactFigures; the cost there is the whole."""
+CHUNK = 50_000
+"""Rows that are worked on at a time, so that no more of them stand side by side than need be."""
+
+
+@dataclass(frozen=True)
+class OwnFigures:
+    """All rows of figures: `plain` of the segments first, then the customers' own, each told once.
+
+    Row f is of segment[f]. Own row n has own[name][n, k] for option columns[name][k] in the place of its
+    segment's; figures of which nobody has an own one are left out. `customers` are CustomerKeys.table with
+    the row `figures` of every customer; None where all rows are the segments'.
+    """
+
+    plain: ContactFigures
+    segment: NDArray[np.int32]
+    columns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    own: dict[str, Figures] = field(default_factory=dict)
+    customers: ir.Table | None = None
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+    def any_negative(self) -> bool:
+        """Whether a response brings anybody less than nothing by own figures."""
+        return any(bool((own < 0).any()) for name, own in self.own.items() if name.endswith("per_response"))
+
+    def rows(self, some: NDArray[np.int64]) -> ContactFigures:
+        """Some of the rows in full."""
+        segment, mine = self.segment[some], np.flatnonzero(some >= len(self.plain))
+        row = some[mine] - len(self.plain)
+        full = {}
+        for name, place in PLACES.items():
+            figure = getattr(self.plain, place)[segment]
+            if name in self.own:
+                figure[np.ix_(mine, self.columns[name])] = self.own[name][row]
+            full[place] = figure
+        return ContactFigures(**full)
+
+    def at(self, rows: NDArray[np.int64], options: NDArray[np.int64]) -> ContactFigures:
+        """The figures of rows and options, pair by pair."""
+        segment, mine = self.segment[rows], rows >= len(self.plain)
+        told = {}
+        for name, place in PLACES.items():
+            told[place] = getattr(self.plain, place)[segment, options]
+            if name in self.own:
+                column = np.full(self.plain.rate.shape[1], -1)
+                column[self.columns[name]] = np.arange(len(self.columns[name]))
+                here = np.flatnonzero(mine & (column[options] >= 0))
+                own = self.own[name][rows[here] - len(self.plain), column[options[here]]]
+                told[place][here] = own
+        return ContactFigures(**told)
+
+    def of_cells(self, cells: Cells) -> tuple[Cells, ContactFigures]:
+        """The cells with their rows numbered anew, none that they lack, and those rows in full."""
+        if cells.own_figures is None:
+            return cells, self.plain
+        count = len(self.plain)
+        used = np.union1d(np.arange(count), cells.own_figures)
+        return replace(cells, own_figures=np.searchsorted(used, cells.own_figures)), self.rows(used)
 
 
 def own_figures(
-    plan: Plan, timetable: Timetable, plain: ContactFigures, fine: FineCells, keys: CustomerKeys
-) -> tuple[ContactFigures, NDArray[np.int64]]:
-    """The segments' figures with a row more for each own ones, and the row of every kind of customers.
+    plan: Plan,
+    timetable: Timetable,
+    plain: ContactFigures,
+    segments: tuple[str, ...],
+    keys: CustomerKeys,
+    engine: Engine,
+) -> OwnFigures:
+    """The rows of figures of all customers.
 
-    Equal figures in a segment share a row, and those that equal the segment's are the segment's. Raises
-    BadInput where the customers are too many to tell apart.
+    Equal figures in a segment share a row, and those that equal the segment's are the segment's.
     """
+    nobody = OwnFigures(plain, np.arange(len(plain), dtype=np.int32))
     if keys.scores is None:
-        return plain, fine.segment_of_kind
-    if len(fine) > plan.merge_above:
-        raise BadInput([_too_many(len(fine), plan.merge_above)])
-    told = fine.kinds.rows.scores.to_numpy(dtype=np.int64)
-    has = np.flatnonzero(told != 0)
-    if not len(has):
-        return plain, fine.segment_of_kind
-    numbers, rows = keys.scores.read(keys.table)
-    own = _by_option(timetable, rows, len(numbers))
-    pairs, place = np.unique(
-        np.column_stack([fine.segment_of_kind[has], np.searchsorted(numbers, told[has])]),
-        axis=0,
-        return_inverse=True,
+        return nobody
+    pairs = engine.keep(
+        "own figures",
+        keys.table.group_by("segment", "scores").agg(customer_id=keys.table.customer_id.min()),
     )
-    unit_cost = np.array([plan.channels[option.channel].unit_cost for option in timetable.options])
-    whole = _replaced(unit_cost, plain, own, pairs)
-    first, row = _distinct(plain, pairs[:, 0], whole)
-    of_kind = fine.segment_of_kind.copy()
-    of_kind[has] = row[place.reshape(-1)]
-    return _with_rows(plain, whole, first), of_kind
-
-
-def _too_many(cells: int, most: int) -> Fault:
-    rule = f"own figures tell customers apart as {cells:,} cells, more than merge_above ({most:,}): "
-    remedy = "Raise merge_above as far as memory and patience allow, or round the figures."
-    return Fault("data.scores", "", rule + "not supported yet", remedy)
-
-
-def _by_option(timetable: Timetable, rows: pd.DataFrame, count: int) -> dict[str, Figures]:
-    """By field: [number, option], NaN where the rows say nothing."""
-    options = pd.DataFrame(
-        [(option.campaign, option.channel, i) for i, option in enumerate(timetable.options)],
-        columns=["campaign", "channel", "option"],
+    found = pairs.select("segment", "scores").to_pyarrow()
+    label, told = (
+        found.column("segment").combine_chunks().dictionary_encode(),
+        found.column("scores").to_numpy(),
     )
-    general = rows[rows.channel == EVERY_CHANNEL].drop(columns="channel").merge(options, on="campaign")
-    exact = rows[rows.channel != EVERY_CHANNEL].merge(options, on=["campaign", "channel"])
-    own = {}
-    for name in FIELDS:
-        figure = np.full((count, len(options)), np.nan)
-        for part in (general, exact):
-            said = part[part[name].notna()]
-            figure[said.number, said.option] = said[name]
-        own[name] = figure
-    return own
+    place = np.array([segments.index(str(name)) for name in label.dictionary.to_pylist()], dtype=np.int64)
+    g = place[label.indices.to_numpy()]
+    order = np.lexsort((told, g))
+    mine = order[told[order] != 0]
+    if not len(mine):
+        return nobody
+    number = np.full(len(found), -1, dtype=np.int64)
+    number[mine] = np.arange(len(mine))
+    numbered = ibis.memtable(found.append_column("number", pa.array(number)))
+    own = pairs.join(numbered.filter(numbered.number >= 0), ["segment", "scores"])
+    own = engine.keep("own figures numbered", own.select("customer_id", "number"))
+    said = _said(keys.scores, engine, own, timetable, len(mine))
+    columns, whole = _replaced(plan, timetable, plain, g[mine], said)
+    first, row = _distinct(plain, g[mine], columns, whole)
+    rows = g.copy()
+    rows[mine] = row
+    for name in ("own figures", "own figures numbered"):
+        engine.drop(name)
+    if not len(first):
+        return nobody
+    book = ibis.memtable(found.append_column("figures", pa.array(rows.astype(np.int32))))
+    # Worked out here: joined with more that has segments, an engine may begin with pairs of the same segment.
+    customers = engine.keep("customers and figures", keys.table.join(book, ["segment", "scores"]))
+    segment = np.append(np.arange(len(plain)), g[mine][first]).astype(np.int32)
+    return OwnFigures(plain, segment, columns, {name: own[first] for name, own in whole.items()}, customers)
+
+
+def _said(
+    scores: OwnScores, engine: Engine, numbered: ir.Table, timetable: Timetable, count: int
+) -> dict[str, dict[int, Figures]]:
+    """By field and option: the figure of each number, NaN where the table says nothing."""
+    fields = scores.fields()
+    by_place: dict[str, dict[int, Figures]] = {name: {} for name in fields}
+    for number, place, *units in scores.read(engine, numbered, fields):
+        for p in np.unique(place).tolist():
+            here = np.flatnonzero(place == p)
+            for name, told in zip(fields, units, strict=True):
+                has = here[told[here] != NO_FIGURE]
+                if len(has):
+                    figure = by_place[name].setdefault(p, np.full(count, np.nan))
+                    figure[number[has]] = told[has] / 10.0 ** FIELDS[name]
+    at = {key: p for p, key in enumerate(scores.places.itertuples(index=False, name=None))}
+    said: dict[str, dict[int, Figures]] = {name: {} for name in fields}
+    for i, option in enumerate(timetable.options):
+        keys = at[option.campaign, option.channel], at[option.campaign, EVERY_CHANNEL]
+        for name, figures in by_place.items():
+            exact, general = (figures.get(key) for key in keys)
+            if exact is not None and general is not None:
+                said[name][i] = np.where(np.isnan(exact), general, exact)
+            elif exact is not None or general is not None:
+                said[name][i] = exact if exact is not None else general  # type: ignore[assignment]
+    return said
 
 
 def _replaced(
-    unit_cost: Figures, plain: ContactFigures, own: dict[str, Figures], pairs: NDArray[np.int64]
-) -> dict[str, Figures]:
-    """The figures of each pair of segment and number, by field as in the table `scores`; cost the whole."""
-    g, number = pairs.T
-    segments = {
-        "response_rate": plain.rate,
-        "margin_per_response": plain.margin,
-        "revenue_per_response": plain.revenue,
-        "value_per_contact": plain.value,
-        "cost_per_contact": plain.cost,
-    }
-    whole = {}
-    for name, figure in segments.items():
-        said = own[name][number]
-        if name == "cost_per_contact":
-            said = said + unit_cost
-        # The segment's figure stays to the last digit where the customer's own is the same.
-        places = FIELDS[name]
-        new = ~np.isnan(said) & (np.round(said, places) != np.round(figure[g], places))
-        whole[name] = np.where(new, said, figure[g])
-    return whole
+    plan: Plan,
+    timetable: Timetable,
+    plain: ContactFigures,
+    segment: NDArray[np.int64],
+    said: dict[str, dict[int, Figures]],
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, Figures]]:
+    """The options for which there are own figures and the figures of each number, by field."""
+    columns, whole = {}, {}
+    for name, by_option in said.items():
+        if not by_option:
+            continue
+        columns[name] = np.array(sorted(by_option), dtype=np.int64)
+        whole[name] = np.empty((len(segment), len(by_option)))
+        for k, i in enumerate(columns[name].tolist()):
+            own, like = by_option.pop(i), getattr(plain, PLACES[name])[segment, i]
+            if name == "cost_per_contact":
+                own = own + plan.channels[timetable.options[i].channel].unit_cost
+            # The segment's figure stays to the last digit where the customer's own is the same.
+            new = ~np.isnan(own) & (np.round(own, FIELDS[name]) != np.round(like, FIELDS[name]))
+            whole[name][:, k] = np.where(new, own, like)
+    return columns, whole
 
 
 def _distinct(
-    plain: ContactFigures, segment: NDArray[np.int64], whole: dict[str, Figures]
+    plain: ContactFigures,
+    segment: NDArray[np.int64],
+    columns: dict[str, NDArray[np.int64]],
+    whole: dict[str, Figures],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which pairs bring a new row of figures, and the row of every pair."""
-    parts = (plain.rate, plain.margin, plain.revenue, plain.value, plain.cost)
+    """Which numbers bring a new row of figures, and the row of every number."""
     count = len(plain)
-    figures = np.hstack([np.vstack(both) for both in zip(parts, whole.values(), strict=True)])
-    marks = np.column_stack([np.append(np.arange(count), segment).astype(float), figures]) + 0.0
-    raw = np.ascontiguousarray(marks).view(np.dtype((np.void, 8 * marks.shape[1]))).reshape(-1)
-    _, first, number = np.unique(raw, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))  # the segments' own come first
-    return np.sort(first)[count:] - count, rank[number.reshape(-1)][count:]
+    like = {name: getattr(plain, PLACES[name])[:, own] for name, own in columns.items()}
+    marks = np.append(_marks(np.arange(count), like), _marks(segment, whole))
+    _, first, number = np.unique(marks, return_index=True, return_inverse=True)
+    number, group = number.reshape(-1), np.append(np.arange(count), segment)
+    original = first[number]  # of equal marks the first; should figures differ after all, they stay apart
+    for name, own in whole.items():
+        for begin in range(0, len(segment), CHUNK):
+            some = np.arange(begin, min(begin + CHUNK, len(segment)))
+            some = some[original[count + some] != count + some]
+            other = original[count + some]
+            theirs = np.where((other < count)[:, None], like[name][np.minimum(other, count - 1)],
+                              own[np.maximum(other - count, 0)])  # fmt: skip
+            same = (own[some] == theirs).all(axis=1) & (group[other] == segment[some])
+            original[count + some[~same]] = count + some[~same]
+    new = np.flatnonzero(original == np.arange(len(original)))  # the segments' own come first
+    rank = np.empty(len(original), dtype=np.int64)
+    rank[new] = np.arange(len(new))
+    return new[count:] - count, rank[original][count:]
 
 
-def _with_rows(plain: ContactFigures, whole: dict[str, Figures], rows: NDArray[np.int64]) -> ContactFigures:
-    parts = (plain.rate, plain.margin, plain.revenue, plain.value, plain.cost)
-    return ContactFigures(
-        *(np.vstack([part, own[rows]]) for part, own in zip(parts, whole.values(), strict=True))
-    )
+def _marks(segment: NDArray[np.int64], figures: dict[str, Figures]) -> NDArray[np.uint64]:
+    """A hash of segment and figures."""
+    rng = np.random.default_rng(len(figures))
+    mark = segment.astype(np.uint64) + np.uint64(1)
+    for figure in figures.values():
+        for column in figure.T:
+            mark = (mark ^ (mark >> np.uint64(29))) * np.uint64(int(rng.integers(1, 1 << 62)) * 2 + 1)
+            mark = mark + np.ascontiguousarray(column + 0.0).view(np.uint64)
+    return (mark ^ (mark >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)

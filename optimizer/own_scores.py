@@ -8,6 +8,7 @@ and System Sciences 18, 1979).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import ibis
@@ -16,7 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from optimizer.engine import Engine
 from optimizer.frames import table_of
+from optimizer.local_rows import batches
 from optimizer.plan_file import Plan
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
@@ -30,15 +33,17 @@ FIELDS = {
 }
 """The figures, and to how many places they count."""
 EVERY_CHANNEL = ""
+NO_FIGURE = -(1 << 62)
 _PRIMES, _SEED = (2_147_483_647, 2_147_483_629), 20_260_102
 _KEY = ["campaign", "channel"]
 
 
 @dataclass(frozen=True)
 class OwnScores:
-    """`rows` has customer_id, campaign, channel (EVERY_CHANNEL for all) and the FIELDS in their units.
+    """`rows` has customer_id, `place` (of the campaign and channel in `places`) and the FIELDS in their units.
 
-    Rows for what the plan does not send are left out. `places` numbers the campaigns and channels.
+    Rows for what the plan does not send are left out. `places` has campaign and channel (EVERY_CHANNEL for
+    all) by number.
     """
 
     rows: ir.Table
@@ -46,32 +51,35 @@ class OwnScores:
 
     def told(self) -> ir.Table:
         """customer_id and `scores`, the number that tells the customer's figures."""
-        rng, book = np.random.default_rng(_SEED), self.places.copy()
+        rng, factors = np.random.default_rng(_SEED), self.places.assign(place=range(len(self.places)))
         parts = []
         for n, prime in enumerate(_PRIMES):
-            book[f"k{n}"] = rng.integers(1, prime, len(book))
+            factors[f"k{n}"] = rng.integers(1, prime, len(factors))
             parts.append((prime, rng.integers(1, prime, len(FIELDS) + 1).tolist()))
-        kinds = {**dict.fromkeys(_KEY, "string"), "k0": "int64", "k1": "int64"}
-        rows = self.rows.join(table_of(book, kinds), _KEY)
+        book = table_of(factors, {"place": "int16", "k0": "int64", "k1": "int64"})
+        rows = self.rows.join(book, "place")
         sums = rows.group_by("customer_id").agg(
             **{f"h{n}": _term(rows, n, *part).sum().cast("int64") for n, part in enumerate(parts)}
         )
         low, high = (sums[f"h{n}"] % prime for n, prime in enumerate(_PRIMES))
         return sums.select("customer_id", scores=high * (1 << 31) + low + 1)
 
-    def read(self, customers: ir.Table) -> tuple[NDArray[np.int64], pd.DataFrame]:
-        """The numbers in the column `scores` of the customers, ascending, and the rows that each tells.
+    def fields(self) -> list[str]:
+        """The figures of which any customer has an own one."""
+        counts = self.rows.agg(**{name: self.rows[name].count() for name in FIELDS}).to_pyarrow().to_pylist()
+        return [name for name in FIELDS if counts[0][name]]
 
-        The rows have the number's place (`number`), campaign, channel and the FIELDS (NaN where empty).
+    def read(
+        self, engine: Engine, numbered: ir.Table, fields: list[str]
+    ) -> Iterator[tuple[NDArray[np.int64], ...]]:
+        """Some rows at a time: number, place and the fields in their units, NO_FIGURE where empty.
+
+        `numbered` has the customer_id of each number.
         """
-        some = customers.filter(customers.scores != 0)
-        some = some.group_by("scores").agg(customer_id=some.customer_id.min())
-        found = some.join(self.rows, "customer_id").select("scores", *_KEY, *FIELDS).to_pyarrow().to_pandas()
-        numbers, place = np.unique(found.scores.to_numpy(dtype=np.int64), return_inverse=True)
-        exact = {
-            name: found[name].to_numpy(dtype=np.float64) / 10.0**places for name, places in FIELDS.items()
-        }
-        return numbers, found[_KEY].assign(number=place.reshape(-1), **exact)
+        wanted = numbered.join(self.rows, "customer_id")
+        told = {name: wanted[name].fill_null(NO_FIGURE) for name in fields}
+        for batch in batches(engine, wanted.select("number", "place", **told)):
+            yield tuple(column.to_numpy(zero_copy_only=False) for column in batch.columns)
 
 
 def own_scores(plan: Plan, tables: Tables, timetable: Timetable) -> OwnScores | None:
@@ -85,7 +93,10 @@ def own_scores(plan: Plan, tables: Tables, timetable: Timetable) -> OwnScores | 
     counts = {name: _whole(scores[name], places) for name, places in FIELDS.items()}
     rows = scores.select("customer_id", "campaign", channel=scores.channel.fill_null(EVERY_CHANNEL), **counts)
     told = ibis.or_(*(rows[name].notnull() for name in FIELDS))
-    used = rows.filter(told).semi_join(table_of(places, dict.fromkeys(_KEY, "string")), _KEY)
+    book = table_of(
+        places.assign(place=range(len(places))), {**dict.fromkeys(_KEY, "string"), "place": "int16"}
+    )
+    used = rows.filter(told).join(book, _KEY).select("customer_id", "place", *FIELDS)
     return OwnScores(tables.engine.keep("own scores", used), places)
 
 

@@ -18,7 +18,7 @@ from optimizer.control_group import withheld
 from optimizer.earlier_run import kept_figures, with_earlier_run
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
 from optimizer.faults import BadInput, Fault
-from optimizer.generous_cells import generous_cells
+from optimizer.generous_cells import generous_problem
 from optimizer.linear_plan import Shortage
 from optimizer.menu_solution import solve_from_menu
 from optimizer.permission_worth import permission_worth
@@ -156,13 +156,13 @@ def _solved(plan: Plan, problem: Problem, clock: _Clock) -> Planned:
         control = withheld(solution.pricing, solution.whole, solution.linear.prices)
         return Planned(solution, problem.everyone, control)
     try:
-        planned = solve_from_menu(problem, plan.max_cells, clock.detail)
+        planned = solve_from_menu(plan, problem, plan.max_cells, clock.detail)
     except (Shortage, OnlyWholeNumbers):
         clock.start("conflict")
-        _refuse_the_impossible(plan, problem.over(generous_cells(problem, plan.merge_above)), clock)
+        _refuse_the_impossible(plan, generous_problem(plan, problem, plan.merge_above), clock)
         raise BadInput([_TOO_COARSE]) from None
     clock.start("bound", "for all customers and all streams")
-    bound = bound_of_all(problem, planned.solution, plan.merge_above, clock.detail)
+    bound = bound_of_all(plan, problem, planned.solution, plan.merge_above, clock.detail)
     return replace(planned, solution=planned.solution.bounded_by(bound))
 
 
@@ -197,7 +197,7 @@ def _schedule(plan: Plan, tables: Tables, problem: Problem, planned: Planned) ->
         problem.rules,
         planned.solution.pricing,
         planned.cells,
-        problem.figures,
+        problem.own,
         integer_ids=tables.integer_ids,
     )
     return scheduler.schedule(planned)

@@ -12,12 +12,19 @@ from models.contact_counts import contact_counts
 from models.response import Rates, estimate, from_table
 from optimizer.cells import AllCells, Cells, make_cells
 from optimizer.committed import committed_contacts
-from optimizer.contact_figures import ContactFigures, Objective, contact_figures, objective_of
+from optimizer.contact_figures import (
+    ContactFigures,
+    Objective,
+    contact_figures,
+    objective_of,
+    returned,
+)
 from optimizer.customer_keys import CustomerKeys, customer_keys
 from optimizer.fine_cells import fine_cells
 from optimizer.frames import frame_of
+from optimizer.kinds import kinds_of
 from optimizer.limits import Limit, make_limits
-from optimizer.own_figures import own_figures
+from optimizer.own_figures import OwnFigures, own_figures
 from optimizer.own_limits import contact_rules
 from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
@@ -33,7 +40,10 @@ from optimizer.timetable import Timetable
 
 @dataclass(frozen=True)
 class Problem:
-    """What the program is made of; `everyone` holds all customers, of whom `cells` may be a part."""
+    """What the program is made of; `everyone` holds all customers, of whom `cells` may be a part.
+
+    `figures`, and with them objective and limits, have the rows of `cells`; `own` has those of everyone.
+    """
 
     timetable: Timetable
     rules: ContactRules
@@ -45,10 +55,24 @@ class Problem:
     figures: ContactFigures
     objective: Objective
     graph: StreamGraph
+    own: OwnFigures
 
     def over(self, cells: Cells) -> Problem:
         """The same for other cells of the same segments."""
         return replace(self, cells=cells)
+
+    def of_part(self, plan: Plan, cells: Cells) -> Problem:
+        """The same for cells made of the fine ones, with the rows of figures that they have."""
+        return self.with_figures(plan, *self.own.of_cells(cells))
+
+    def with_figures(self, plan: Plan, cells: Cells, figures: ContactFigures) -> Problem:
+        """The same for other cells with other figures."""
+        limits = tuple(
+            limit if limit.tiring is None else replace(limit, tiring=returned(figures))
+            for limit in self.limits
+        )
+        objective = objective_of(plan, figures)
+        return replace(self, cells=cells, figures=figures, limits=limits, objective=objective)
 
     def pricing(self, book: StreamBook | None = None) -> Pricing:
         """The search for streams of this problem; `book` holds streams to begin with."""
@@ -70,11 +94,14 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     rules = contact_rules(plan, tables, timetable)
     keys = customer_keys(plan, tables, segments.table, timetable, rules)
     graph = build_graph(timetable, rules, keys.earlier.effects.ahead)
-    fine = fine_cells(tables.engine, keys, Patterns(plan, keys, timetable))
-    plain = contact_figures(plan, timetable, fine.segments, rates.frame)
-    figures, figures_of_kind = own_figures(plan, timetable, plain, fine, keys)
-    everyone = make_cells(fine, figures_of_kind, keys, timetable, graph.shared_caps, plan.merge_above)
-    cells = everyone.cells
+    patterns = Patterns(plan, keys, timetable)
+    kinds = kinds_of(keys, patterns)
+    plain = contact_figures(plan, timetable, kinds.segments, rates.frame)
+    own = own_figures(plan, timetable, plain, kinds.segments, keys, tables.engine)
+    fine = fine_cells(tables.engine, keys, kinds, patterns, own.customers)
+    everyone = make_cells(fine, keys, timetable, graph.shared_caps, plan.merge_above)
+    cells, figures = own.of_cells(everyone.cells)
+    everyone = replace(everyone, cells=cells)
     committed = committed_contacts(plan, tables)
     switches = make_switches(plan, timetable, committed)
     limits = make_limits(
@@ -87,7 +114,7 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
         [switch.campaign for switch in switches],
     )
     objective = objective_of(plan, figures)
-    return Problem(timetable, rules, keys, everyone, cells, limits, switches, figures, objective, graph)
+    return Problem(timetable, rules, keys, everyone, cells, limits, switches, figures, objective, graph, own)
 
 
 def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.cells import part_cells
-from optimizer.generous_cells import generous_cells
+from optimizer.generous_cells import generous_problem
+from optimizer.plan_file import Plan
 from optimizer.problem import Problem
 from optimizer.solution import Solution
 from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 
-MOST_APART = 1_000_000
-"""Up to so many fine cells each has its own best stream; beyond, like ones are put together."""
+MOST_APART, MOST_FIGURES_APART = 1_000_000, 200_000
+"""Up to so many fine cells each has its own best stream; beyond, like ones are put together. The second where
+customers have figures of their own: then each takes several times as long."""
 CHUNK = 20_000
 NEAR = 1e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value."""
@@ -30,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 def bound_of_all(
-    problem: Problem, solution: Solution, most_merged: int, progress: Callable[[str], None]
+    plan: Plan, problem: Problem, solution: Solution, most_merged: int, progress: Callable[[str], None]
 ) -> float:
     """A bound on every plan of all customers, at the solution's prices.
 
@@ -40,26 +42,25 @@ def bound_of_all(
     pricing, prices = solution.pricing, solution.linear.prices
     none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
     beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
-    if len(problem.everyone.fine) <= MOST_APART:
-        return beside + _each(problem, solution, progress)
-    cells = generous_cells(problem, most_merged)
+    most = MOST_APART if problem.everyone.fine.own_figures is None else MOST_FIGURES_APART
+    if len(problem.everyone.fine) <= most:
+        return beside + _each(plan, problem, solution, progress)
+    wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
-    wide = pricing.over(cells)
-    floor, _ = wide.best_known(wide.worth(prices), np.arange(len(cells)), menu)
+    floor, _ = wide.best_known(wide.worth(prices), np.arange(len(wide.cells)), menu)
     return beside + _searched(wide, pricing, prices, floor)
 
 
-def _each(problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
+def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
     """What the customers' best streams are worth at the prices, some cells at a time."""
     fine, whole, total = problem.everyone.fine, solution.whole, 0.0
     prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
     for n, (first, last) in enumerate(pairwise(ends)):
         here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
         part = fine.some(here, fine.customers[here])
-        cells, cell, _ = part_cells(
-            part, problem.keys, problem.timetable, problem.graph.shared_caps, part.segment_of_kind
-        )
-        wide, floor = solution.pricing.over(cells), np.zeros(len(cells))
+        cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
+        wide = problem.of_part(plan, cells).pricing(solution.pricing.book)
+        floor = np.zeros(len(cells))
         own = cell[whole.cell[first:last] - n * CHUNK]
         np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
         total += _searched(wide, solution.pricing, prices, floor)

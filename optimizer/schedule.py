@@ -13,10 +13,11 @@ from scipy import sparse
 from models.portable import md5
 from optimizer.cells import AllCells
 from optimizer.coded_rows import CODE, CodedRows
-from optimizer.contact_figures import ContactFigures
+from optimizer.contact_figures import objective_of
 from optimizer.drawing import drawn_by_rank, drawn_by_share, sole_entries
 from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
+from optimizer.own_figures import OwnFigures
 from optimizer.plan_file import Plan
 from optimizer.planned import Planned
 from optimizer.rules import ContactRules
@@ -86,7 +87,7 @@ class Scheduler:
         rules: ContactRules,
         pricing: Pricing,
         cells: AllCells,
-        figures: ContactFigures,
+        figures: OwnFigures,
         *,
         integer_ids: bool,
     ) -> None:
@@ -168,8 +169,8 @@ class Scheduler:
         rows = menu.loc[menu.index.repeat(sizes)].reset_index(drop=True)
         flat = np.array([pair for stream in streams for pair in stream], dtype=np.int64).reshape(-1, 2)
         t, i = flat[:, 0], flat[:, 1]
-        f, goal, options = rows.row.to_numpy(dtype=np.int64), self._pricing.objective, self._timetable.options
-        figures = self._figures
+        figures = self._figures.at(rows.row.to_numpy(dtype=np.int64), i)
+        goal, options = objective_of(self._plan, figures), self._timetable.options
         first = np.array([n == 0 for size in sizes for n in range(size)], dtype=bool)
         dates = [self._timetable.date_of(day) for day in range(len(self._timetable.days))]
         return rows.assign(
@@ -179,13 +180,13 @@ class Scheduler:
             channel=[options[n].channel for n in i],
             campaign=[options[n].campaign for n in i],
             final=self._timetable.day_of[t] < self._plan.period.commit_days,
-            rate=figures.rate[f, i],
-            gain=goal.gain[f, i],
-            charge=goal.charge[f, i],
-            earned=figures.margin[f, i],
-            kept=figures.value[f, i] - figures.cost[f, i],
+            rate=figures.rate,
+            gain=goal.gain,
+            charge=goal.charge,
+            earned=figures.margin,
+            kept=figures.value - figures.cost,
             reached=np.where(first, goal.reached, 0.0),
-            cost=figures.cost[f, i],
+            cost=figures.cost,
         )
 
     def _tiring(self) -> pd.DataFrame:

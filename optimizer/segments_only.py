@@ -14,16 +14,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.cells import AllCells, make_cells
-from optimizer.contact_figures import objective_of
+from optimizer.cells import make_cells
 from optimizer.drawing import drawn_by_rank, sole_entries
 from optimizer.engine import Engine
-from optimizer.frames import frame_of, table_of
+from optimizer.fine_worth import FinePlan, FineWorth
+from optimizer.frames import table_of
 from optimizer.linear_plan import Shortage
+from optimizer.menu_solution import solve_from_menu
+from optimizer.own_figures import OwnFigures
 from optimizer.plan_file import Plan
+from optimizer.planned import Planned
 from optimizer.problem import Problem
 from optimizer.solution import Solution, solve
-from optimizer.streams import Pricing
 from optimizer.whole_numbers import OnlyWholeNumbers
 
 
@@ -32,94 +34,81 @@ def segments_only(
 ) -> dict[str, Any]:
     """For the summary: `value_segments_only`, and `own_figures` with both values segment by segment.
 
-    `value_segments_only` is None where the segments' figures leave no plan that keeps the limits.
+    `value_segments_only` is None where the segments' figures leave no plan that keeps the limits (where
+    customers choose from a menu: none made of it).
     """
-    whole = solution.whole
-    own = _judged(solution.pricing, whole.cell, whole.stream, whole.customers, whole.used)
+    judge = FineWorth(plan, problem, solution.pricing)
+    own = judge.judged(_own_plan(problem, solution))[1]
+    plain = _without_own_figures(plan, problem)
     try:
-        plain = _without_own_figures(plan, problem)
-        found = solve(plain.pricing(), plan.max_cells, progress)
+        found = _solved(plan, plain, progress)
     except (Shortage, OnlyWholeNumbers):
-        return {"value_segments_only": None, "own_figures": _rows(problem, None, own[1])}
-    both = (plain.everyone, problem.everyone)
-    cell, stream, customers = _streams_of_own_cells(plan, *both, found, solution.pricing, engine)
-    total, by_segment = _judged(solution.pricing, cell, stream, customers, found.whole.used)
-    return {"value_segments_only": total, "own_figures": _rows(problem, by_segment, own[1])}
+        return {"value_segments_only": None, "own_figures": _rows(problem, None, own)}
+    planned = _plan_for_own_cells(plan, problem, found, engine)
+    total, by_segment = FineWorth(plan, problem, found.solution.pricing).judged(planned)
+    return {"value_segments_only": total, "own_figures": _rows(problem, by_segment, own)}
+
+
+def _own_plan(problem: Problem, solution: Solution) -> FinePlan:
+    """The plan as one of fine cells. What customers of a cell of the program get, its first fine cells do."""
+    whole, everyone = solution.whole, problem.everyone
+    if everyone.drawn:
+        return FinePlan(whole.cell, whole.stream, whole.customers, whole.used)
+    order = np.lexsort((whole.stream, whole.cell))
+    fine = np.lexsort((np.arange(len(everyone.cell)), everyone.cell))
+    ends = np.cumsum(whole.customers[order]), np.cumsum(everyone.fine.customers[fine])
+    cuts = np.union1d(*ends)
+    counts = np.diff(cuts, prepend=0)
+    row, cell = (np.searchsorted(end, cuts) for end in ends)
+    return FinePlan(fine[cell], whole.stream[order][row], counts.astype(np.int64), whole.used)
 
 
 def _without_own_figures(plan: Plan, problem: Problem) -> Problem:
     """The same problem with the segments' figures for everybody."""
-    everyone = problem.everyone
-    segments = len(problem.cells.segments)
-    figures = problem.figures.first(segments)
-    cells = make_cells(
-        everyone.fine,
-        everyone.fine.segment_of_kind,
+    plain = OwnFigures(problem.own.plain, np.arange(len(problem.own.plain), dtype=np.int32))
+    everyone = make_cells(
+        problem.everyone.fine.with_segments_figures(),
         problem.keys,
         problem.timetable,
         problem.graph.shared_caps,
         plan.merge_above,
     )
-    limits = tuple(
-        limit if limit.tiring is None else replace(limit, tiring=limit.tiring[:segments])
-        for limit in problem.limits
-    )
-    return replace(
-        problem,
-        everyone=cells,
-        cells=cells.cells,
-        limits=limits,
-        figures=figures,
-        objective=objective_of(plan, figures),
-    )
+    return replace(problem, everyone=everyone, own=plain).of_part(plan, everyone.cells)
 
 
-def _streams_of_own_cells(
-    plan: Plan, plain: AllCells, everyone: AllCells, found: Solution, pricing: Pricing, engine: Engine
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _solved(plan: Plan, plain: Problem, progress: Callable[[str], None]) -> Planned:
+    if plain.everyone.drawn:
+        return solve_from_menu(plan, plain, plan.max_cells, progress)
+    return Planned(solve(plain.pricing(), plan.max_cells, progress), plain.everyone, pd.DataFrame())
+
+
+def _plan_for_own_cells(plan: Plan, problem: Problem, found: Planned, engine: Engine) -> FinePlan:
     """How many customers of each cell told apart by own figures get each stream of the other plan."""
-    fine, whole = everyone.fine, found.whole
+    fine, whole = problem.everyone.fine, found.solution.whole
     order = np.lexsort((whole.stream, whole.cell))
     shares = pd.DataFrame({"cell": whole.cell, "entry": whole.stream, "count": whole.customers}).iloc[order]
+    cell = found.cells.cell[fine.cell_with_segments_figures()]
     book = pd.DataFrame(
         {
             "kind": fine.kind,
             "earlier": fine.lists.sums[fine.listed],
+            "figures": fine.figures,
             "tired": fine.tired[fine.listed],
-            "cell": plain.cell,
-            "own": everyone.cell,
-            "entry": sole_entries(shares, len(found.pricing.cells))[plain.cell],
+            "cell": cell,
+            "own": np.arange(len(fine)),
+            "entry": sole_entries(shares, int(cell.max()) + 1)[cell],
         }
     )
     kinds = {**dict.fromkeys(book.columns, "int32"), "earlier": "int64"}
-    members = fine.members.join(table_of(book, kinds), ["kind", "earlier"])
-    members = engine.keep("customers with both cells", members.drop("kind", "earlier"))
+    members = fine.members.join(table_of(book, kinds), ["kind", "earlier", "figures"])
+    members = engine.keep("customers with both cells", members.drop("kind", "earlier", "figures"))
     drawn = drawn_by_rank(plan.seed, members, shares).select("customer_id", "entry")
     both = members.select("customer_id", "own").join(drawn, "customer_id")
-    counted = frame_of(both.group_by("own", "entry").agg(customers=both.count()))
+    counted = both.group_by("own", "entry").agg(customers=both.count()).to_pyarrow()
     engine.drop("customers with both cells")
-    counted = counted.sort_values(["own", "entry"], ignore_index=True)
-    numbers = {s: pricing.book.add(found.pricing.book.streams[s]) for s in counted.entry.unique().tolist()}
-    stream = counted.entry.map(numbers).to_numpy(dtype=np.int64)
-    return counted.own.to_numpy(dtype=np.int64), stream, counted.customers.to_numpy(dtype=np.int64)
-
-
-def _judged(
-    pricing: Pricing,
-    cell: NDArray[np.int64],
-    stream: NDArray[np.int64],
-    customers: NDArray[np.int64],
-    used: NDArray[np.float64],
-) -> tuple[float, NDArray[np.float64]]:
-    """What a plan is worth, setup costs and penalties taken off, and what its contacts are by segment."""
-    stays = pricing.objective.stay * pricing.kept(cell, stream)
-    value = (pricing.value(cell, stream) - stays) * customers
-    cells = pricing.cells
-    by_segment = np.bincount(cells.segment[cell], weights=value, minlength=len(cells.segments)).astype(
-        np.float64
-    )
-    missed = pricing.rows.penalty(pricing.total_use(cell, stream, customers), used)
-    return round(float(value.sum() - pricing.rows.setup @ used) - missed, 6), by_segment
+    own, stream, customers = (counted.column(n).to_numpy() for n in ("own", "entry", "customers"))
+    order = np.lexsort((stream, own))
+    return FinePlan(own[order], stream[order], customers[order].astype(np.int64), whole.used)
 
 
 def _rows(

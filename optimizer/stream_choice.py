@@ -22,13 +22,17 @@ EMPTY = -1
 class Choosers(NamedTuple):
     """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
 
-    Cell n has kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
+    Cell n has the figures in row figures[n], kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
     MenuFit. fatigue[tired[l], t] contacts of list l tire one on send day t; `planned[kept[k], t]` is
     the option that an earlier run has provisionally planned. Stream s of segment g has the contacts
     first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c],
-    tired by tired_by_own[c] others of its stream.
+    tired by tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the
+    same day and option of a segment are one offer: at[c] is its number among those of the segment, which
+    are offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs dearer[f, i] more than in its
+    segment's; where there is no such row, nothing costs anybody more.
     """
 
+    figures: Any
     kind: Any
     listed: Any
     customers: Any
@@ -52,16 +56,26 @@ class Choosers(NamedTuple):
     option: Any
     tired_by_own: Any
     power: Any
+    rested: Any
+    at: Any
+    offers: Any
+    offer_day: Any
+    offer_option: Any
+    dearer: Any
 
 
 class MenuWorth(NamedTuple):
-    """What the menu is worth at the prices: contact c gain[c] times fatigue, less fee[g, s] for the stream.
+    """What the menu is worth at the prices: gain[f, i] times fatigue for a contact of option i to customers
+    with figures f, less fee[g, s] for the stream.
 
-    `most[g, s]` is a stream's worth without any fatigue by earlier contacts, the most it can be. `stay` is
-    earned for every contact that stays as it was planned.
+    Where costs differ, a contact costs beyond[f, i] more, and money[g, t, i] for each unit of money that it
+    is dearer. `most[g, s]` is the most a stream can be worth to anybody. `stay` is earned for every contact
+    that stays as it was planned.
     """
 
     gain: Any
+    beyond: Any
+    money: Any
     fee: Any
     most: Any
     stay: float
@@ -87,10 +101,13 @@ def _fitting(ch, n, words):
 def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
     k, e = ch.kind[n], ch.tired[ch.listed[n]]
-    g = ch.segment[k]
+    g, f = ch.segment[k], ch.figures[n]
     total = -worth.fee[g, s]
     for c in range(ch.first[g, s], ch.first[g, s + 1]):
-        total += worth.gain[c] * ch.power[ch.fatigue[e, ch.day[c]] + ch.tired_by_own[c]]
+        i = ch.option[c]
+        total += worth.gain[f, i] * ch.power[ch.fatigue[e, ch.day[c]] + ch.tired_by_own[c]]
+        if worth.beyond.shape[0] > 0:
+            total -= worth.beyond[f, i] + worth.money[g, ch.day[c], i] * ch.dearer[f, i]
         if worth.stay > 0.0 and ch.planned[ch.kept[k], ch.day[c]] == ch.option[c]:
             total += worth.stay
     return total
@@ -115,6 +132,65 @@ def _best(ch, worth, n, former, words):
             left >>= 1
             s += 1
     return which, best
+
+
+@compiled
+def _offered(ch, worth, n, gain, fee):
+    """What every offer of the segment brings cell n, fatigue by earlier contacts included, and costs it."""
+    k, e, f = ch.kind[n], ch.tired[ch.listed[n]], ch.figures[n]
+    g = ch.segment[k]
+    for o in range(ch.offers[g], ch.offers[g + 1]):
+        t, i, here = ch.offer_day[o], ch.offer_option[o], o - ch.offers[g]
+        gain[here] = worth.gain[f, i] * ch.power[ch.fatigue[e, t]]
+        fee[here] = 0.0
+        if worth.beyond.shape[0] > 0:
+            fee[here] = worth.beyond[f, i] + worth.money[g, t, i] * ch.dearer[f, i]
+        if worth.stay > 0.0 and ch.planned[ch.kept[k], t] == i:
+            fee[here] -= worth.stay
+
+
+@compiled
+def _best_offered(ch, worth, n, former, words, gain, fee):
+    """As _best, where customers have figures of their own: no stream is out of the question beforehand."""
+    _fitting(ch, n, words)
+    _offered(ch, worth, n, gain, fee)
+    costs = worth.beyond.shape[0] > 0 or worth.stay > 0.0
+    g, best, which = ch.segment[ch.kind[n]], 0.0, EMPTY
+    for w in range(words.shape[0]):
+        left, s = words[w], w * BITS
+        while left:
+            if not left & 0xFF:
+                left >>= 8
+                s += 8
+                continue
+            if left & 1:
+                own = -worth.fee[g, s]
+                for c in range(ch.first[g, s], ch.first[g, s + 1]):
+                    own += gain[ch.at[c]] * ch.rested[c]
+                    if costs:
+                        own -= fee[ch.at[c]]
+                if own > best or (s == former and own == best and own > 0.0):
+                    best, which = own, s
+            left >>= 1
+            s += 1
+    return which, best
+
+
+@compiled(parallel=True)
+def choose_offered(ch, worth, blocks, which, total, count):
+    """As `choose`, where customers have figures of their own."""
+    most = np.int64(0)
+    for g in range(ch.offers.shape[0] - 1):
+        most = max(most, ch.offers[g + 1] - ch.offers[g])
+    for b in prange(blocks.shape[0] - 1):
+        words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
+        gain, fee = np.empty(most), np.empty(most)
+        for n in range(blocks[b], blocks[b + 1]):
+            s, own = _best_offered(ch, worth, n, which[n], words, gain, fee)
+            which[n] = s
+            total[b] += own * ch.customers[n]
+            if s >= 0:
+                count[b, s] += ch.customers[n]
 
 
 @compiled(parallel=True)

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle.brute_force import TooManyStreams, optimum
@@ -48,19 +49,38 @@ def not_solved(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> bool:
         return True
 
 
-@settings(
+OFTEN = settings(
     max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+@OFTEN
 @given(small_workspaces(), st.integers(1, 6), st.booleans())
 def test_rules_hold_and_the_bound_is_one(
     workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int, apart: bool
 ) -> None:
     """The bound is proved customer by customer, or with like ones put together."""
+    judge(*workspace, most, apart)
+
+
+@settings(OFTEN, max_examples=60)
+@given(small_workspaces(scores=True), st.integers(1, 3), st.booleans())
+def test_they_do_with_own_figures(
+    workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int, apart: bool
+) -> None:
+    """The same where customers have figures of their own."""
     plan, tables = workspace
+    judge(plan, tables, most, apart, "own figures: " if len(tables["scores"]) else "no own figures: ")
+
+
+def judge(
+    plan: dict[str, Any], tables: dict[str, pd.DataFrame], most: int, apart: bool, kind: str = ""
+) -> None:
+    """The plan beside the best of all, found by brute force."""
     plan = {**plan, "merge_above": most}
     segments, rates = segments_of(tables), tables["response_rates"]
     try:
@@ -68,26 +88,30 @@ def test_rules_hold_and_the_bound_is_one(
     except TooManyStreams:
         return
     if best.integer_value is None:
-        SEEN["impossible"] += 1
+        SEEN[kind + "impossible"] += 1
         assert not_solved(plan, tables)
         return
-    with mock.patch.object(proof, "MOST_APART", proof.MOST_APART if apart else 0):
+    with (
+        mock.patch.object(proof, "MOST_APART", proof.MOST_APART if apart else 0),
+        mock.patch.object(proof, "MOST_FIGURES_APART", proof.MOST_FIGURES_APART if apart else 0),
+    ):
         result = run(plan, tables)
     if result is None:
-        SEEN["too coarse"] += 1
+        SEEN[kind + "too coarse"] += 1
         return
     summary, scale = result.summary, max(1.0, abs(best.integer_value))
     assert breaches(plan, tables, segments, result.calendar, rates) == []
     assert breaches(plan, tables, segments, result.control, rates, control=True) == []
     assert summary["expected_value"] <= best.integer_value + 1e-6 * scale
     assert summary["upper_bound"] >= best.integer_value - 1e-6 * scale
-    SEEN["from the menu"] += summary["chosen_from_menu"]
-    SEEN["bound proved apart" if apart else "bound of few cells"] += summary["chosen_from_menu"]
-    SEEN["as good"] += summary["expected_value"] >= best.integer_value - 1e-4 * scale
+    SEEN[kind + "from the menu"] += summary["chosen_from_menu"]
+    SEEN[kind + ("bound proved apart" if apart else "bound of few cells")] += summary["chosen_from_menu"]
+    SEEN[kind + "as good"] += summary["expected_value"] >= best.integer_value - 1e-4 * scale
 
 
-def test_enough_was_seen() -> None:
-    assert SEEN["from the menu"] >= 10
-    assert SEEN["as good"] >= 5
-    assert SEEN["bound proved apart"] >= 3
-    assert SEEN["bound of few cells"] >= 3
+@pytest.mark.parametrize("kind", ["", "own figures: "])
+def test_enough_was_seen(kind: str) -> None:
+    assert SEEN[kind + "from the menu"] >= (10 if not kind else 5)
+    assert SEEN[kind + "as good"] >= (5 if not kind else 2)
+    assert SEEN[kind + "bound proved apart"] >= (3 if not kind else 1)
+    assert SEEN[kind + "bound of few cells"] >= (3 if not kind else 1)
