@@ -16,7 +16,7 @@ from optimizer.fine_cells import FineCells
 from optimizer.menu import Menu
 from optimizer.menu_fit import MenuFit
 from optimizer.prices import fixed_tolls
-from optimizer.stream_choice import EMPTY, Choosers, MenuWorth
+from optimizer.stream_choice import BITS, EMPTY, Choosers, MenuWorth
 from optimizer.timetable import Timetable
 
 BLOCKS = 400
@@ -229,7 +229,13 @@ class MenuChoice:
         if self.fine.own_figures is None:
             most = self._most(own.gain, fee, stay)
             most += 1e-9 * np.abs(most)  # rounding must not leave out the best stream
-        return MenuWorth(own.gain, own.beyond, own.money, fee, most, stay)
+        return MenuWorth(own.gain, own.beyond, own.money, fee, most, self._rest(most), stay)
+
+    def _rest(self, most: Floats) -> Floats:
+        """By segment and word of streams: the most that those in it or after it are worth."""
+        begins = np.arange(0, most.shape[1], BITS)
+        by_word = np.maximum.reduceat(most, begins, axis=1)
+        return np.ascontiguousarray(np.maximum.accumulate(by_word[:, ::-1], axis=1)[:, ::-1])
 
     def _total(self, worth: MenuWorth, which: Places) -> Floats:
         total = np.zeros(len(self.segment))

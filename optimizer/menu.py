@@ -7,7 +7,7 @@ of several contacts is full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class Menu:
 
 
 def menu_of(pricing: Pricing, linear: LinearPlan) -> Menu:
-    """Each segment's most used streams of a linear plan.
+    """Each segment's most used streams of a linear plan, those worth the most at its prices first.
 
     A stream that waits for a contact of the history is left out: bits cannot tell who had it.
     """
@@ -83,10 +83,24 @@ def menu_of(pricing: Pricing, linear: LinearPlan) -> Menu:
     streams = []
     for g in range(len(cells.segments)):
         own = (cells.segment[linear.cell] == g) & (linear.stream > 0)
-        most = most_used(linear.stream[own], linear.amount[own], MOST_STREAMS)
+        most = np.sort(most_used(linear.stream[own], linear.amount[own], MOST_STREAMS))
         value = free.value(np.zeros(len(most), dtype=np.int64), most)
-        streams.append(np.sort(most[np.isfinite(value)]))
+        streams.append(_ranked(pricing, linear, g, most[np.isfinite(value)]))
     return Menu(pricing, tuple(streams))
+
+
+def _ranked(pricing: Pricing, linear: LinearPlan, g: int, streams: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The streams in the order of what they are worth in segment g at the prices, the best first.
+
+    So most customers' best stream is found soon. Where customers have figures of their own there is no such
+    order for all.
+    """
+    if pricing.cells.own_figures is not None:
+        return streams
+    cells = _bare_cells(pricing.cells, _untouched(pricing.cells.leeway))
+    rested = pricing.over(replace(cells, segment=np.array([g])))
+    worth = rested.value(np.zeros(len(streams), dtype=np.int64), streams, rested.worth(linear.prices))
+    return streams[np.argsort(-worth, kind="stable")]
 
 
 def _bare_cells(cells: Cells, leeway: Leeway) -> Cells:

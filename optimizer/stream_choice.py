@@ -69,8 +69,8 @@ class MenuWorth(NamedTuple):
     with figures f, less fee[g, s] for the stream.
 
     Where costs differ, a contact costs beyond[f, i] more, and money[g, t, i] for each unit of money that it
-    is dearer. `most[g, s]` is the most a stream can be worth to anybody. `stay` is earned for every contact
-    that stays as it was planned.
+    is dearer. `most[g, s]` is the most a stream can be worth to anybody, `rest[g, w]` the most of those in
+    word w or after it. `stay` is earned for every contact that stays as it was planned.
     """
 
     gain: Any
@@ -78,23 +78,27 @@ class MenuWorth(NamedTuple):
     money: Any
     fee: Any
     most: Any
+    rest: Any
     stay: float
+
+
+@compiled
+def _word(ch, n, w):
+    """Word w of the bits of the streams that cell n may have."""
+    k, own = ch.kind[n], ch.listed[n]
+    g, word = ch.segment[k], ch.by_kind[k, w]
+    for place in range(ch.begin[own], ch.begin[own + 1]):
+        word &= ch.by_code[ch.codes[place], g, w]
+    for c in range(ch.filled.shape[0]):
+        word &= ch.room[ch.room_begin[c] + ch.filled[c, own] * ch.owns[c] + ch.own[c, k], g, w]
+    return word
 
 
 @compiled
 def _fitting(ch, n, words):
     """Fill `words` with the bits of the streams that cell n may have."""
-    k, own = ch.kind[n], ch.listed[n]
-    g = ch.segment[k]
     for w in range(words.shape[0]):
-        words[w] = ch.by_kind[k, w]
-    for place in range(ch.begin[own], ch.begin[own + 1]):
-        for w in range(words.shape[0]):
-            words[w] &= ch.by_code[ch.codes[place], g, w]
-    for c in range(ch.filled.shape[0]):
-        row = ch.room_begin[c] + ch.filled[c, own] * ch.owns[c] + ch.own[c, k]
-        for w in range(words.shape[0]):
-            words[w] &= ch.room[row, g, w]
+        words[w] = _word(ch, n, w)
 
 
 @compiled
@@ -114,16 +118,17 @@ def _worth(ch, worth, n, s):
 
 
 @compiled
-def _best(ch, worth, n, former, words):
+def _best(ch, worth, n, former):
     """The cell's best stream and its worth; of equals the former one, then the first on the menu."""
-    _fitting(ch, n, words)
     g, best, which = ch.segment[ch.kind[n]], 0.0, EMPTY
     if former >= 0:
         own = _worth(ch, worth, n, former)
         if own > best:
             best, which = own, former
-    for w in range(words.shape[0]):
-        left, s = words[w], w * BITS
+    for w in range(ch.by_kind.shape[1]):
+        if worth.rest[g, w] <= best:
+            break
+        left, s = _word(ch, n, w), w * BITS
         while left:
             if left & 1 and worth.most[g, s] > best:
                 own = _worth(ch, worth, n, s)
@@ -201,9 +206,8 @@ def choose(ch, worth, blocks, which, total, count):
     many customers get each stream into count[b, s].
     """
     for b in prange(blocks.shape[0] - 1):
-        words = np.empty(ch.by_kind.shape[1], dtype=np.int64)
         for n in range(blocks[b], blocks[b + 1]):
-            s, own = _best(ch, worth, n, which[n], words)
+            s, own = _best(ch, worth, n, which[n])
             which[n] = s
             total[b] += own * ch.customers[n]
             if s >= 0:
