@@ -134,7 +134,7 @@ class FineCells:
 def fine_cells(
     engine: Engine, keys: CustomerKeys, kinds: Kinds, patterns: Patterns, own: ir.Table | None
 ) -> FineCells:
-    """Count the customers by all that their keys tell, and by the row of their figures (OwnFigures.customers)."""
+    """Count the customers by all that their keys tell; `own` is OwnFigures.customers."""
     members = engine.keep("customer_kinds", kinds.of_customers(keys.table if own is None else own))
     apart = ["kind", "earlier"] if own is None else ["kind", "earlier", "figures"]
     found = members.group_by(apart).agg(customers=members.count()).to_pyarrow()

@@ -63,9 +63,9 @@ def _twins(fine: FineCells) -> NDArray[np.int64]:
     twin = np.full(len(fine.kinds), -1, dtype=np.int64)
     found = held.merge(others, on=key, how="left", suffixes=("", "_twin"))
     twin[found.kind] = found.kind_twin.fillna(-1)
-    kind, rows = fine.kind.astype(np.int64), int(fine.figures.max(initial=0)) + 1
-    own = fine.listed * np.int64(rows) + (0 if fine.own_figures is None else fine.own_figures)
-    place, wanted = (number * (len(fine.lists) * rows) + own for number in (kind, twin[fine.kind]))
+    kind, count = fine.kind.astype(np.int64), int(fine.figures.max(initial=0)) + 1
+    alike = fine.listed.astype(np.int64) * count + (0 if fine.own_figures is None else fine.own_figures)
+    place, wanted = (number * (len(fine.lists) * count) + alike for number in (kind, twin[fine.kind]))
     at = np.minimum(np.searchsorted(place, wanted), len(fine) - 1)
     own = np.where((twin[fine.kind] >= 0) & (place[at] == wanted), at, np.arange(len(fine)))
     return np.where(fine.held_out, own, -1).astype(np.int64)

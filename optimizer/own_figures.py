@@ -112,7 +112,10 @@ def own_figures(
         keys.table.group_by("segment", "scores").agg(customer_id=keys.table.customer_id.min()),
     )
     found = pairs.select("segment", "scores").to_pyarrow()
-    label, told = found.column("segment").combine_chunks().dictionary_encode(), found.column("scores").to_numpy()
+    label, told = (
+        found.column("segment").combine_chunks().dictionary_encode(),
+        found.column("scores").to_numpy(),
+    )
     place = np.array([segments.index(name) for name in label.dictionary.to_pylist()], dtype=np.int64)
     g = place[label.indices.to_numpy()]
     order = np.lexsort((told, g))

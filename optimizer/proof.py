@@ -51,9 +51,7 @@ def bound_of_all(
     return beside + _searched(wide, pricing, prices, floor)
 
 
-def _each(
-    plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]
-) -> float:
+def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
     """What the customers' best streams are worth at the prices, some cells at a time."""
     fine, whole, total = problem.everyone.fine, solution.whole, 0.0
     prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
