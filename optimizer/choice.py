@@ -271,7 +271,7 @@ def _choosers(
     offers, at = np.unique(np.column_stack([segment, flat]), axis=0, return_inverse=True)
     begins = np.searchsorted(offers[:, 0], np.arange(len(first) + 1))
     longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
-    power = menu.pricing.power(longest)
+    power, tired = menu.pricing.power(longest), np.array(tired_by_own, dtype=np.int64)
     told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
@@ -284,8 +284,8 @@ def _choosers(
         np.array([room.owns for room in rooms], dtype=np.int64),
         np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],
         np.concatenate([np.zeros((0, *shape), dtype=np.int64), *(room.words for room in rooms)]),
-        first, segment, flat[:, 0], flat[:, 1], np.array(tired_by_own, dtype=np.int64), power,
-        power[np.array(tired_by_own, dtype=np.int64)], at.reshape(-1) - begins[segment], begins, offers[:, 1], offers[:, 2], dearer,
+        first, segment, flat[:, 0], flat[:, 1], tired, power, power[tired],
+        at.reshape(-1) - begins[segment], begins, offers[:, 1], offers[:, 2], dearer,
     )  # fmt: skip
     return Choosers._make(np.ascontiguousarray(array) for array in arrays)
 

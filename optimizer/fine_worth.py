@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.contact_figures import objective_of, returned
-from optimizer.fine_cells import FineCells
 from optimizer.own_figures import CHUNK
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem

@@ -39,9 +39,9 @@ class LikeFigures:
 def like_figures(plan: Plan, problem: Problem, prices: Floats | None, most: int) -> LikeFigures:
     """About `most` runs of customers alike at the prices (None: at no prices)."""
     fine = problem.everyone.fine
-    rows = fine.kinds.rows
-    apart = rows.groupby(["segment", "held_out", "max_contacts", "provisional"]).ngroup().to_numpy()
-    order, number = _runs(apart[fine.kind], *_best_two(plan, problem, prices), fine.customers, most)
+    alike = fine.kinds.rows.groupby(["segment", "held_out", "max_contacts", "provisional"]).ngroup()
+    apart = alike.to_numpy().astype(np.int64)[fine.kind]
+    order, number = _runs(apart, *_best_two(plan, problem, prices), fine.customers, most)
     begins = np.flatnonzero(np.diff(number[order], prepend=-1))
     pairs = np.unique(np.column_stack([number, fine.kinds.pattern[fine.kind]]), axis=0)
     firsts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
@@ -54,7 +54,7 @@ def _may(problem: Problem) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """By fine cell the row that tells which options its customers may be sent on any day, and these rows."""
     fine = problem.everyone.fine
     used, row = np.unique(fine.kinds.pattern, return_inverse=True)
-    return row.reshape(-1)[fine.kind], fine.patterns.allowed(used).any(axis=1)
+    return row.reshape(-1).astype(np.int64)[fine.kind], np.asarray(fine.patterns.allowed(used).any(axis=1))
 
 
 def _best_two(plan: Plan, problem: Problem, prices: Floats | None) -> tuple[NDArray[np.int64], Floats]:

@@ -50,7 +50,7 @@ class Menu:
         profiles, every = len(leeway.open), np.unique(np.concatenate(self.streams))
         cells = _bare_cells(self.pricing.cells, leeway)
         cell, stream = np.repeat(np.arange(profiles), len(every)), np.tile(every, profiles)
-        fits = np.isfinite(self.pricing.over(cells).value(cell, stream)).reshape(profiles, len(every))
+        fits = self.pricing.fits(cells, cell, stream).reshape(profiles, len(every))
         words = [self._as_words(fits[:, np.searchsorted(every, own)]) for own in self.streams]
         return np.stack(words, axis=1)
 
@@ -79,13 +79,13 @@ def menu_of(pricing: Pricing, linear: LinearPlan) -> Menu:
     A stream that waits for a contact of the history is left out: bits cannot tell who had it.
     """
     cells = pricing.cells
-    free = pricing.over(_bare_cells(cells, _untouched(cells.leeway)))
+    free = _bare_cells(cells, _untouched(cells.leeway))
     streams = []
     for g in range(len(cells.segments)):
         own = (cells.segment[linear.cell] == g) & (linear.stream > 0)
         most = np.sort(most_used(linear.stream[own], linear.amount[own], MOST_STREAMS))
-        value = free.value(np.zeros(len(most), dtype=np.int64), most)
-        streams.append(_ranked(pricing, linear, g, most[np.isfinite(value)]))
+        fits = pricing.fits(free, np.zeros(len(most), dtype=np.int64), most)
+        streams.append(_ranked(pricing, linear, g, most[fits]))
     return Menu(pricing, tuple(streams))
 
 

@@ -40,7 +40,7 @@ _KEY = ["campaign", "channel"]
 
 @dataclass(frozen=True)
 class OwnScores:
-    """`rows` has customer_id, `place` (of the campaign and channel in `places`) and the FIELDS in their units.
+    """`rows` has customer_id, `place` (that of campaign and channel in `places`) and the FIELDS in units.
 
     Rows for what the plan does not send are left out. `places` has campaign and channel (EVERY_CHANNEL for
     all) by number.

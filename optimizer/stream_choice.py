@@ -22,14 +22,15 @@ EMPTY = -1
 class Choosers(NamedTuple):
     """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
 
-    Cell n has the figures in row figures[n], kind[n] and list listed[n] with the codes codes[begin[l]:begin[l + 1]]. Bits are those of
-    MenuFit. fatigue[tired[l], t] contacts of list l tire one on send day t; `planned[kept[k], t]` is
-    the option that an earlier run has provisionally planned. Stream s of segment g has the contacts
-    first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c],
+    Cell n has the figures in row figures[n], kind[n], and list listed[n] with the codes
+    codes[begin[l]:begin[l + 1]]. Bits are those of MenuFit. fatigue[tired[l], t] contacts of list l tire
+    one on send day t; `planned[kept[k], t]` is the option that an earlier run has provisionally planned.
+    Stream s of segment g has the contacts first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on
+    send day day[c], of option option[c],
     tired by tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the
     same day and option of a segment are one offer: at[c] is its number among those of the segment, which
-    are offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs dearer[f, i] more than in its
-    segment's; where there is no such row, nothing costs anybody more.
+    are offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs
+    dearer[f, i] more than in its segment's; where there is no such row, nothing costs anybody more.
     """
 
     figures: Any

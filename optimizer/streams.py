@@ -86,6 +86,13 @@ class Pricing:
         parts = (self._timetable, self._rules, self._graph)
         return Pricing(*parts, cells, self.limits, self.switches, self.objective, self.book)
 
+    def fits(self, cells: Cells, numbers: NDArray[np.int64], streams: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each cell of other cells (numbers) may have a stream, pair by pair; no worth is asked."""
+        nothing = np.zeros((len(cells.segments), self.options))
+        parts = (self._timetable, self._rules, self._graph)
+        bare = Pricing(*parts, cells, (), (), Objective(nothing, nothing, nothing, nothing), self.book)
+        return np.asarray(np.isfinite(bare.value(numbers, streams)))
+
     def _own_figures(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """By row of figures its segment; by own row how much more a contact costs, and is worth in itself.
 

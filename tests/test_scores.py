@@ -137,10 +137,10 @@ def test_equal_figures_share_a_cell(tmp_path: Path) -> None:
     assert result.summary["own_figures"][0]["customers"] == CUSTOMERS // 2
 
 
-def judged(result: Result, tables: dict[str, pd.DataFrame]) -> float:
+def judged(result: Result, tables: dict[str, pd.DataFrame], **changes: Any) -> float:
     people = tables["customers"]
     segments = dict(zip(people.customer_id, people.segment, strict=True))
-    plan = {**plan_of(), "seed": 0}
+    plan = {**plan_of(**changes), "seed": 0}
     return objective_of(plan, tables, segments, result.calendar, tables["response_rates"])
 
 
@@ -168,11 +168,45 @@ def test_limits_that_only_own_figures_can_keep(tmp_path: Path) -> None:
     assert "there is none" in render(result)
 
 
-def test_too_many_to_tell_apart_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as caught:
-        pipeline.run(loaded(tmp_path, lognormal(), merge_above=20))
-    assert "not supported yet" in str(caught.value)
-    assert "data.scores" in str(caught.value)
+CHOSEN = {"merge_above": 5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"return_on_cost": {"min": 5}}, {"objective": {"maximize": "expected_responses"}}],
+    ids=["budget", "return on cost", "responses"],
+)
+def test_what_own_figures_bring_where_customers_choose_from_a_menu(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    scores = lognormal().assign(cost_per_contact=lambda rows: (rows.customer_id % 7) / 10)
+    own = pipeline.run(loaded(tmp_path / "own", scores, **CHOSEN, **changes))
+    exact = pipeline.run(loaded(tmp_path / "exact", scores, **changes))
+    summary = own.summary
+    assert summary["chosen_from_menu"]
+    assert summary["value"] == pytest.approx(judged(own, tables_of(scores), **changes))
+    assert 0.98 * exact.summary["value"] <= summary["value"] <= exact.summary["upper_bound"] + 1e-6
+    assert summary["upper_bound"] >= exact.summary["value"]
+    # Without scores the customers are so few kinds that both have the same plan of the segments' figures.
+    assert summary["value_segments_only"] == pytest.approx(exact.summary["value_segments_only"])
+    by_segment = pd.DataFrame(summary["own_figures"])
+    assert by_segment.value.sum() == pytest.approx(summary["value"])
+    assert by_segment.value_segments_only.sum() == pytest.approx(summary["value_segments_only"])
+    assert "own figures bring" in render(own)
+
+
+def test_figures_equal_to_the_segments_change_no_choice(tmp_path: Path) -> None:
+    rows = [
+        {"customer_id": i, "campaign": name, "channel": channel, "response_rate": RATES[g, name, channel]}
+        for i, g in tables_of([])["customers"].itertuples(index=False)
+        for name, channel in (("sale", "email"), ("sale", "mail"), ("news", "mail"))[: i % 4]
+    ]
+    own = pipeline.run(loaded(tmp_path / "own", rows, merge_above=1))
+    plain = pipeline.run(loaded(tmp_path / "plain", [], merge_above=1))
+    assert own.summary["chosen_from_menu"]
+    assert plain.summary["chosen_from_menu"]
+    pd.testing.assert_frame_equal(own.calendar, plain.calendar)
+    assert own.summary["upper_bound"] == plain.summary["upper_bound"]
 
 
 def test_the_same_plan_whatever_the_order_of_rows(tmp_path: Path) -> None:
