@@ -275,11 +275,11 @@ def _choosers(
     told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
     kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
     shape = (len(menu.streams), menu.words)
+    ends, filled = fine.lists.begin.astype(np.int32), [room.filled for room in rooms]
+    lists = np.column_stack([ends[:-1], ends[1:], fine.tired, *filled])
     arrays = (
         _rows_of(fine), fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
-        fine.lists.begin, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape),
-        fine.tired, fine.fatigue,
-        np.array([room.filled for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.lists)),
+        lists, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape), fine.fatigue.astype(np.int16),
         np.array([room.own for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.kinds)),
         np.array([room.owns for room in rooms], dtype=np.int64),
         np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],

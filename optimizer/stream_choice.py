@@ -15,6 +15,8 @@ from optimizer.compiled import compiled
 
 BITS = 62
 """How many streams a word tells; whole numbers of 64 bits keep their sign."""
+BEGIN, END, TIRED, FILLED = range(4)
+"""What stands where in Choosers.lists."""
 EMPTY = -1
 """The place of the empty stream, which is on no menu and worth nothing."""
 
@@ -22,13 +24,13 @@ EMPTY = -1
 class Choosers(NamedTuple):
     """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
 
-    Cell n has the figures in row figures[n], kind[n], and list listed[n] with the codes
-    codes[begin[l]:begin[l + 1]]. Bits are those of MenuFit. fatigue[tired[l], t] contacts of list l tire
-    one on send day t; `planned[kept[k], t]` is the option that an earlier run has provisionally planned.
-    Stream s of segment g has the contacts first[g, s] to first[g, s + 1]: of segment_of_contact[c] = g, on
-    send day day[c], of option option[c],
-    tired by tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the
-    same day and option of a segment are one offer: at[c] is its number among those of the segment, which
+    Cell n has the figures in row figures[n], kind[n], and list listed[n]. lists[l] tells what a cell asks of
+    a list, side by side, since that is what takes time: where in `codes` it begins (BEGIN) and ends (END), as
+    whom its customers are tired (TIRED) and, from FILLED on, how they fill each cap. Bits are those of
+    MenuFit. fatigue[tired, t] contacts tire one on send day t; `planned[kept[k], t]` is the option that an
+    earlier run has provisionally planned. Stream s of segment g has the contacts first[g, s] to
+    first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c], tired by
+    tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the same day and option of a segment are one offer: at[c] is its number among those of the segment, which
     are offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs
     dearer[f, i] more than in its segment's; where there is no such row, nothing costs anybody more.
     """
@@ -40,13 +42,11 @@ class Choosers(NamedTuple):
     segment: Any
     kept: Any
     planned: Any
-    begin: Any
+    lists: Any
     codes: Any
     by_kind: Any
     by_code: Any
-    tired: Any
     fatigue: Any
-    filled: Any
     own: Any
     owns: Any
     room_begin: Any
@@ -86,12 +86,12 @@ class MenuWorth(NamedTuple):
 @compiled
 def _word(ch, n, w):
     """Word w of the bits of the streams that cell n may have."""
-    k, own = ch.kind[n], ch.listed[n]
+    k, own = ch.kind[n], ch.lists[ch.listed[n]]
     g, word = ch.segment[k], ch.by_kind[k, w]
-    for place in range(ch.begin[own], ch.begin[own + 1]):
+    for place in range(own[BEGIN], own[END]):
         word &= ch.by_code[ch.codes[place], g, w]
-    for c in range(ch.filled.shape[0]):
-        word &= ch.room[ch.room_begin[c] + ch.filled[c, own] * ch.owns[c] + ch.own[c, k], g, w]
+    for c in range(ch.owns.shape[0]):
+        word &= ch.room[ch.room_begin[c] + own[FILLED + c] * ch.owns[c] + ch.own[c, k], g, w]
     return word
 
 
@@ -105,7 +105,7 @@ def _fitting(ch, n, words):
 @compiled
 def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
-    k, e = ch.kind[n], ch.tired[ch.listed[n]]
+    k, e = ch.kind[n], ch.lists[ch.listed[n], TIRED]
     g, f = ch.segment[k], ch.figures[n]
     total = -worth.fee[g, s]
     for c in range(ch.first[g, s], ch.first[g, s + 1]):
@@ -131,6 +131,10 @@ def _best(ch, worth, n, former):
             break
         left, s = _word(ch, n, w), w * BITS
         while left:
+            if not left & 0xFF:
+                left >>= 8
+                s += 8
+                continue
             if left & 1 and worth.most[g, s] > best:
                 own = _worth(ch, worth, n, s)
                 if own > best:
@@ -143,7 +147,7 @@ def _best(ch, worth, n, former):
 @compiled
 def _offered(ch, worth, n, gain, fee):
     """What every offer of the segment brings cell n, fatigue by earlier contacts included, and costs it."""
-    k, e, f = ch.kind[n], ch.tired[ch.listed[n]], ch.figures[n]
+    k, e, f = ch.kind[n], ch.lists[ch.listed[n], TIRED], ch.figures[n]
     g = ch.segment[k]
     for o in range(ch.offers[g], ch.offers[g + 1]):
         t, i, here = ch.offer_day[o], ch.offer_option[o], o - ch.offers[g]
