@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-import ibis.expr.types as ir
 import pandas as pd
 
-from optimizer.audit_contacts import CONTACT, OTHERS, PLANNED, AuditedContacts, audited_contacts
+from optimizer.audit_contacts import CODES, CONTACT, OTHERS, AuditedContacts, Kind, audited_contacts
 from optimizer.audit_limits import limit_breaches
+from optimizer.audit_lists import LISTS, planned_lists
 from optimizer.audit_money import own_money
+from optimizer.audit_questions import DatedKinds
 from optimizer.audit_series import own_limit_breaches, series_breaches
 from optimizer.audit_single import single_contact_breaches
+from optimizer.coded_rows import CodedRows
 from optimizer.contact_figures import ContactFigures
 from optimizer.frames import frame_of
 from optimizer.limits import Limit
@@ -42,7 +44,7 @@ class AuditFailed(RuntimeError):  # noqa: N818 - named for what the user sees
 def audit_calendar(
     plan: Plan,
     tables: Tables,
-    calendar: ir.Table,
+    calendar: CodedRows,
     limits: Sequence[Limit],
     timetable: Timetable,
     *,
@@ -51,30 +53,36 @@ def audit_calendar(
 ) -> pd.DataFrame:
     """The breaches of a calendar, a row for each rule and contact, by rule, customer and date.
 
-    `calendar` has customer_id, contact_on, channel, campaign and segment; `limits` are those of the
-    plan, `segments` the labels behind Limit.segments. `figures`, whose first rows are the segments', are
-    needed where customers have figures of their own. The history before the period and the
+    The calendar's book has contact_on, channel, campaign and segment; `limits` are those of the plan,
+    `segments` the labels behind Limit.segments. `figures`, whose first rows are the segments', are needed
+    where customers have figures of their own. The history before the period and the
     commitments count and are not judged. Columns are COLUMNS; a row of the rule `limit` names no
     contact. customer_id is an integer where the customers' ids are. The engine finds the breaches;
     only they come to the client.
     """
     rules, engine = ContactRules.of(plan), tables.engine
     own_limits = bool(tables.customers.max_contacts.notnull().any().to_pyarrow().as_py())
+    own_figures = figures is not None and plan.data.source("scores") is not None
+    # Fatigue is asked for only where money is counted contact by contact.
+    tired = rules.fatigue_keep < 1 and (own_figures or any(limit.tiring is not None for limit in limits))
     # A customer's own limit looks back over a whole period, whatever the plan's rules do.
-    lookback = max(rules.lookback, plan.period.days - 1) if own_limits else rules.lookback
-    contacts = audited_contacts(plan, tables, calendar, lookback, segments)
+    least = max(plan.period.days - 1 if own_limits else 0, rules.fatigue_days if tired else 0)
+    lookback = max(rules.lookback, least)
+    contacts = audited_contacts(plan, tables, calendar, lookback, _reach(rules, least), segments)
+    dated = DatedKinds.of(contacts)
+    lists = planned_lists(engine, contacts, dated)
     frames = [
         frame_of(broken).assign(rule=rule)
         for checks in (
-            single_contact_breaches(plan, tables, contacts),
-            series_breaches(engine, rules, contacts),
+            single_contact_breaches(plan, tables, contacts, dated, lists),
+            series_breaches(engine, rules, contacts, dated, lists),
             own_limit_breaches(plan, tables, contacts) if own_limits else (),
         )
         for rule, broken in checks
     ]
     money = own_money(plan, tables, contacts, rules, timetable, segments, figures)
     words = list(limit_breaches(limits, segments, timetable, rules, contacts, money))
-    for kept in (PLANNED, OTHERS):
+    for kept in (CODES, OTHERS, LISTS):
         engine.drop(kept)
     told = [frame for frame in frames if len(frame)]
     rows = (
@@ -83,6 +91,18 @@ def audit_calendar(
         else pd.DataFrame(columns=[*CONTACT, "detail", "rule"])
     )
     return _told(plan, contacts, rows, words, tables.integer_ids)
+
+
+def _reach(rules: ContactRules, least: int) -> Callable[[Kind], int]:
+    """For how many days after it (at least `least`) a contact of a kind matters to others."""
+
+    def reach(kind: Kind) -> int:
+        caps = (cap.reach for cap in rules.caps if cap.names(kind))
+        apart = (rule.reach for rule in rules.never_together if rule.names(kind))
+        after = (rule.reach for rule in rules.only_after if rule.names(kind))
+        return max([least, *caps, *apart, *after])
+
+    return reach
 
 
 def refuse_breaches(breaches: pd.DataFrame) -> None:

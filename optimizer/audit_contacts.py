@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from optimizer.coded_rows import CODE, CodedRows
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.tables import Tables
 
 CONTACT = ["customer_id", "day", "kind"]
 UNKNOWN = ""
-PLANNED, OTHERS = "planned contacts", "other contacts"
+OTHERS, CODES = "other contacts", "codes of planned contacts"
 """The names under which the engine keeps them."""
 NO_SEGMENT = -1
+_TOLD = ["channel", "campaign", "type", "promised"]
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,34 @@ class Kind:
 class AuditedContacts:
     """The customers' contacts, coded, as often as they are told.
 
-    `planned` has the calendar's rows: customer_id, day (from the period's start), kind (a place in
-    `kinds`) and segment (a place in `labels`, or NO_SEGMENT); `others` has customer_id, day and kind of
-    history and commitments. `counts` says how many planned rows (n) there are of a segment, day and kind.
+    `coded` has the calendar's rows: customer_id and code. What the codes mean stands in `codes`, and in
+    `book` on the client: day (from the period's start), kind (a place in `kinds`) and segment (a place in
+    `labels`, or NO_SEGMENT), and how many rows (n) there are. `others` has customer_id, day and kind of
+    history and commitments as far as they matter, `seen` which days and kinds there are among them.
     """
 
-    planned: ir.Table
+    coded: ir.Table
+    codes: ir.Table
+    book: pd.DataFrame
     others: ir.Table
+    seen: pd.DataFrame
     kinds: tuple[Kind, ...]
     labels: tuple[str, ...]
-    counts: pd.DataFrame
+
+    @property
+    def planned(self) -> ir.Table:
+        """The calendar's rows: CONTACT and segment."""
+        return self._planned(None)
+
+    def _planned(self, customers: ir.Table | None) -> ir.Table:
+        # Customers are told apart first: what is left is little, as a rule.
+        rows = _among(self.coded, customers)
+        return rows.join(self.codes, CODE).select(*CONTACT, "segment")
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """How many planned rows (n) there are of a segment, day and kind."""
+        return self.book.groupby(["segment", "day", "kind"], as_index=False)[["n"]].sum()
 
     @property
     def places(self) -> list[int]:
@@ -54,11 +74,11 @@ class AuditedContacts:
         number = {pair: n for n, pair in enumerate(dict.fromkeys(pairs))}
         return [number[pair] for pair in pairs]
 
-    def of(self, wanted: Callable[[Kind], bool]) -> ir.Table:
-        """The contacts of the kinds wanted: CONTACT, as often as they are told."""
-        both = ibis.union(self.planned.select(CONTACT), self.others)
+    def of(self, wanted: Callable[[Kind], bool], customers: ir.Table | None = None) -> ir.Table:
+        """The contacts of the kinds wanted (of these customers): CONTACT, as often as they are told."""
+        rows = ibis.union(self._planned(customers).select(CONTACT), _among(self.others, customers))
         codes = [code for code, kind in enumerate(self.kinds) if wanted(kind)]
-        return both if len(codes) == len(self.kinds) else both.filter(both.kind.isin(codes))
+        return rows if len(codes) == len(self.kinds) else rows.filter(rows.kind.isin(codes))
 
     def once(self, customers: ir.Table | None = None) -> ir.Table:
         """The contacts of these customers (of all), each (customer, date, channel, campaign) once.
@@ -67,10 +87,11 @@ class AuditedContacts:
         there) and promised (among the commitments). Of several types told of a contact the first in
         alphabetical order counts.
         """
-        planned = self.planned.mutate(tellings=ibis.literal(1, "int64"))
-        others = self.others.mutate(segment=ibis.null("int32"), tellings=ibis.literal(0, "int64"))
+        planned = self._planned(customers).mutate(tellings=ibis.literal(1, "int64"))
+        others = _among(self.others, customers).mutate(
+            segment=ibis.null("int32"), tellings=ibis.literal(0, "int64")
+        )
         rows = ibis.union(planned, others.select(planned.columns))
-        rows = rows if customers is None else rows.semi_join(customers, "customer_id")
         promised = [int(kind.promised) for kind in self.kinds]
         book = table_of(
             pd.DataFrame({"kind": range(len(promised)), "place": self.places, "promised": promised}),
@@ -85,14 +106,9 @@ class AuditedContacts:
         )
         return once.drop("place").mutate(planned=once.tellings > 0)
 
-    def planned_once(self, customers: ir.Table) -> ir.Table:
-        """The planned contacts of these customers, each once: CONTACT and segment."""
-        own = self.planned.semi_join(customers, "customer_id")
-        return own.group_by(CONTACT).agg(segment=own.segment.min())
-
     def any_planned(self, wanted: Callable[[Kind], bool]) -> bool:
         """Whether a planned contact is of a kind wanted."""
-        return any(wanted(self.kinds[code]) for code in self.counts.kind.unique())
+        return any(wanted(self.kinds[code]) for code in self.book.kind.unique())
 
     def described(self, planned: ir.Table) -> ir.Table:
         """Planned contacts with their channel and type (the empty text where unknown)."""
@@ -104,17 +120,53 @@ class AuditedContacts:
         return planned.join(book, "kind")
 
 
-def audited_contacts(
-    plan: Plan, tables: Tables, calendar: ir.Table, lookback: int, segments: Sequence[str]
-) -> AuditedContacts:
-    """A calendar's contacts with the customers' history of the `lookback` days before and commitments.
+def _among(rows: ir.Table, customers: ir.Table | None) -> ir.Table:
+    return rows if customers is None else rows.semi_join(customers, "customer_id")
 
-    `calendar` has customer_id, contact_on, channel, campaign and segment (one of the labels `segments`).
-    Of the history only contacts count that were delivered before the period, without control rows. The
-    engine keeps the contacts under the names PLANNED and OTHERS.
+
+def audited_contacts(
+    plan: Plan,
+    tables: Tables,
+    calendar: CodedRows,
+    lookback: int,
+    reach: Callable[[Kind], int],
+    segments: Sequence[str],
+) -> AuditedContacts:
+    """A calendar's contacts with those of the customers' history and commitments that matter to them.
+
+    The calendar's book has contact_on, channel, campaign and segment (one of the labels `segments`).
+    `reach` says for how many days a contact matters, at most `lookback`. Of the history only contacts count
+    that were delivered before the period, without control rows. The engine keeps others and codes under the
+    names OTHERS and CODES.
     """
     named = [label for campaign in plan.campaigns.values() for label in campaign.segments or ()]
-    planned = _planned(plan, tables, calendar, tuple(sorted({*segments, *named})))
+    labels = tuple(sorted({*segments, *named}))
+    counted = frame_of(calendar.rows.group_by(CODE).agg(n=calendar.rows.count()))
+    book = calendar.book[[CODE, "contact_on", "channel", "campaign", "segment"]].merge(counted, on=CODE)
+    sent = sorted(set(zip(book.channel, book.campaign, strict=True)))
+    kinds = [_kind(plan, channel, campaign, planned=True) for channel, campaign in sent]
+    number, place = {pair: n for n, pair in enumerate(sent)}, {label: n for n, label in enumerate(labels)}
+    book = pd.DataFrame(
+        {
+            CODE: book[CODE],
+            "day": [(when - plan.period.start).days for when in pd.to_datetime(book.contact_on).dt.date],
+            "kind": [number[pair] for pair in zip(book.channel, book.campaign, strict=True)],
+            "segment": [place.get(str(label), NO_SEGMENT) for label in book.segment],
+            "n": book.n,
+        }
+    ).astype("int64")
+    codes = tables.engine.keep(
+        CODES, table_of(book, dict.fromkeys([CODE, "day", "kind", "segment"], "int32"))
+    )
+    rows = calendar.rows.select(CODE, customer_id=tables.own_id(calendar.rows.customer_id))
+    others, seen, known = _others(plan, tables, len(kinds), lookback, reach)
+    return AuditedContacts(rows, codes, book, others, seen, (*kinds, *known), labels)
+
+
+def _others(
+    plan: Plan, tables: Tables, first: int, lookback: int, reach: Callable[[Kind], int]
+) -> tuple[ir.Table, pd.DataFrame, list[Kind]]:
+    """History and commitments that matter, their days and kinds, and what these are from `first` on."""
     start = ibis.date(plan.period.start)
     history, promised = tables.contact_history, tables.commitments
     ago = history.contacted_on.delta(start, unit="day")
@@ -122,23 +174,27 @@ def audited_contacts(
     history = history.mutate(day=ago).filter(sent & (ago >= -lookback) & (ago < 0))
     promised = promised.mutate(day=promised.contact_on.delta(start, unit="day"))
     told = ibis.union(_told(history, 0), _told(promised.filter(promised.day >= -lookback), 1))
-    columns = ["channel", "campaign", "type", "promised"]
-    seen = frame_of(told.select(columns).distinct())
+    seen = frame_of(told.select(_TOLD).distinct())
     # The first code of a contact is that of the first type known, if any.
     seen = seen.assign(unknown=seen.type == UNKNOWN).sort_values(
         ["channel", "campaign", "unknown", "type", "promised"], ignore_index=True
     )
-    first = len(planned.kinds)
-    book = table_of(
-        seen.assign(kind=range(first, first + len(seen))),
-        {"channel": "string", "campaign": "string", "type": "string", "promised": "int8", "kind": "int32"},
-    )
-    others = tables.engine.keep(OTHERS, told.join(book, columns).select(CONTACT))
     kinds = [
         _kind(plan, channel, campaign, type=kind or None, promised=bool(promised))
-        for channel, campaign, kind, promised in seen[columns].itertuples(index=False)
+        for channel, campaign, kind, promised in seen[_TOLD].itertuples(index=False)
     ]
-    return replace(planned, others=others, kinds=(*planned.kinds, *kinds))
+    seen = seen.assign(kind=range(first, first + len(seen)), reach=[reach(kind) for kind in kinds])
+    # Of a contact told twice, with two types, both matter as long as either does.
+    furthest = seen.groupby(["channel", "campaign"]).reach.transform("max")
+    book = table_of(
+        seen.assign(reach=furthest),
+        {
+            **dict.fromkeys(_TOLD[:3], "string"), "promised": "int8", "kind": "int32", "reach": "int32",
+        },
+    )  # fmt: skip
+    near = told.join(book, _TOLD).filter(ibis._.day + ibis._.reach >= 0)
+    others = tables.engine.keep(OTHERS, near.select(CONTACT))
+    return others, frame_of(others.select("day", "kind").distinct()), kinds
 
 
 def _told(rows: ir.Table, promised: int) -> ir.Table:
@@ -148,43 +204,6 @@ def _told(rows: ir.Table, promised: int) -> ir.Table:
         type=rows.type.fill_null(UNKNOWN),
         promised=ibis.literal(promised, "int8"),
     )  # fmt: skip
-
-
-def _planned(plan: Plan, tables: Tables, calendar: ir.Table, labels: tuple[str, ...]) -> AuditedContacts:
-    """The calendar's contacts alone, coded in one pass if they are what the plan sends, else in two."""
-    sent = [(channel, name) for name, c in plan.campaigns.items() for channel in dict.fromkeys(c.channels)]
-    kept, counts = _coded(plan, tables, calendar, sent, labels)
-    if counts.kind.isna().any():
-        seen = frame_of(calendar.select("channel", "campaign").distinct())
-        sent = sorted(seen.itertuples(index=False, name=None))
-        kept, counts = _coded(plan, tables, calendar, sent, labels)
-    kinds = tuple(_kind(plan, channel, campaign, planned=True) for channel, campaign in sent)
-    return AuditedContacts(kept, kept.select(CONTACT).limit(0), kinds, labels, counts)
-
-
-def _coded(
-    plan: Plan, tables: Tables, calendar: ir.Table, sent: list[tuple[str, str]], labels: tuple[str, ...]
-) -> tuple[ir.Table, pd.DataFrame]:
-    """The calendar's rows kept with the codes of (channel, campaign) and segment, and their counts."""
-    kinds = table_of(
-        pd.DataFrame(
-            [(*what, code) for code, what in enumerate(sent)], columns=["channel", "campaign", "kind"]
-        ),
-        {"channel": "string", "campaign": "string", "kind": "int32"},
-    )
-    book = table_of(
-        pd.DataFrame({"label": labels, "number": range(len(labels))}), {"label": "string", "number": "int32"}
-    )
-    rows = calendar.select(
-        "channel", "campaign",
-        customer_id=tables.own_id(calendar.customer_id),
-        label=calendar.segment.cast("string"),
-        day=calendar.contact_on.delta(ibis.date(plan.period.start), unit="day").cast("int32"),
-    )  # fmt: skip
-    rows = rows.left_join(kinds, ["channel", "campaign"]).left_join(book, "label")
-    rows = rows.select(*CONTACT, segment=rows.number.fill_null(NO_SEGMENT))
-    kept = tables.engine.keep(PLANNED, rows)
-    return kept, frame_of(kept.group_by("segment", "day", "kind").agg(n=kept.count()))
 
 
 def _kind(

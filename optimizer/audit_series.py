@@ -14,7 +14,9 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from optimizer.audit_contacts import CONTACT, AuditedContacts
-from optimizer.audit_pairs import ClosePairs, beyond_own_limit, busy_customers, crowded_customers
+from optimizer.audit_lists import PlannedLists
+from optimizer.audit_pairs import SEVERAL_A_DAY, beyond_own_limit, crowded_customers, suspects
+from optimizer.audit_questions import PROMISED, DatedKinds
 from optimizer.engine import Engine
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
@@ -23,35 +25,35 @@ from optimizer.tables import Tables
 
 
 def series_breaches(
-    engine: Engine, rules: ContactRules, contacts: AuditedContacts
+    engine: Engine, rules: ContactRules, contacts: AuditedContacts, dated: DatedKinds, lists: PlannedLists
 ) -> Iterator[tuple[str, ir.Table]]:
     """The name of each rule with the planned contacts that break it, each to be read before the next."""
-    reach = max([0, *(cap.reach for cap in rules.caps), *(rule.reach for rule in rules.never_together)])
-    pairs = ClosePairs.of(contacts, reach)
+    suspected = suspects(engine, rules, contacts, dated, lists)
+    busy = suspected.of(SEVERAL_A_DAY)
     for cap in rules.caps:
-        if not contacts.any_planned(cap.binds):
+        several = cap.contacts > 1
+        customers = suspected.of(cap.path)
+        if not several and busy is not None:
+            customers = busy if customers is None else customers.union(busy, distinct=True)
+        if (customers is None and cap.path not in suspected.wide) or not contacts.any_planned(cap.binds):
             continue
-        if cap.contacts != 1:
-            customers = crowded_customers(contacts, cap)
-        elif (filling := pairs.filling(cap)).any():
-            customers = pairs.customers(filling)
-        else:
-            continue
+        if several:
+            crowded = crowded_customers(contacts, cap, customers)
+            customers = engine.keep("crowded customers", crowded)
         named = _suspected(engine, contacts, customers).join(_naming(cap, contacts), "kind")
         yield cap.breach, _in_full_stretches(named, cap.days)
     for apart in rules.never_together:
-        if (clashing := pairs.clashing(apart)).any():
-            suspected = _suspected(engine, contacts, pairs.customers(clashing))
-            yield "never_together", _together(apart, contacts, suspected)
+        if (customers := suspected.of(apart.path)) is not None:
+            yield "never_together", _together(apart, contacts, _suspected(engine, contacts, customers))
     for after in rules.only_after:
-        if contacts.any_planned(after.binds):
-            yield "only_after", _too_early_or_late(after, contacts)
-    if pairs.on_one_day():
-        yield "one_a_day", _several_a_day(_suspected(engine, contacts, busy_customers(contacts)))
-    if (promised := pairs.promised()).any():
-        suspected = _suspected(engine, contacts, pairs.customers(promised))
-        found = suspected.filter(suspected.planned & suspected.promised)
-        yield "duplicate", found.select(*CONTACT, detail=ibis.literal("promised already"))
+        if (customers := suspected.of(after.path)) is not None:
+            yield "only_after", _too_early_or_late(after, contacts, customers)
+    if busy is not None:
+        yield "one_a_day", _several_a_day(_suspected(engine, contacts, busy))
+    if (customers := suspected.of(PROMISED)) is not None:
+        told = _suspected(engine, contacts, customers)
+        found = told.filter(told.planned & told.promised)
+        yield "duplicate", found.select(*CONTACT, detail=ibis.literal(PROMISED))
 
 
 def own_limit_breaches(
@@ -118,9 +120,9 @@ def _together(rule: NeverTogether, contacts: AuditedContacts, suspected: ir.Tabl
     return broken.select(*CONTACT, detail=ibis.literal(f"{rule.path}: less than {rule.days + 1} days apart"))
 
 
-def _too_early_or_late(rule: OnlyAfter, contacts: AuditedContacts) -> ir.Table:
+def _too_early_or_late(rule: OnlyAfter, contacts: AuditedContacts, customers: ir.Table) -> ir.Table:
     """Planned contacts without the contact that must come before."""
-    named = contacts.of(lambda kind: rule.names(kind) or rule.binds(kind))
+    named = contacts.of(lambda kind: rule.names(kind) or rule.binds(kind), customers)
     codes = [n for n, kind in enumerate(contacts.kinds) if rule.names(kind)]
     opening = named.mutate(opens=named.kind.isin(codes).cast("int64"))
     before = opening.mutate(before=opening.opens.sum().over(days_around(opening, rule.last, -rule.first)))

@@ -14,7 +14,9 @@ import pandas as pd
 
 from optimizer.audience import compile_audience
 from optimizer.audit_contacts import CONTACT, UNKNOWN, AuditedContacts, Kind
-from optimizer.audit_sieve import ALWAYS, days_from_start, doubtful_customers
+from optimizer.audit_lists import PlannedLists
+from optimizer.audit_questions import DatedKinds
+from optimizer.audit_sieve import ALWAYS, days_from_start, doubtful_contacts
 from optimizer.customer_keys import is_held_out
 from optimizer.frames import table_of
 from optimizer.plan_file import Plan
@@ -22,23 +24,22 @@ from optimizer.tables import Tables
 
 
 def single_contact_breaches(
-    plan: Plan, tables: Tables, contacts: AuditedContacts
+    plan: Plan, tables: Tables, contacts: AuditedContacts, dated: DatedKinds, lists: PlannedLists
 ) -> Iterator[tuple[str, ir.Table]]:
     """The name of each rule with the planned contacts that break it."""
-    doubtful = doubtful_customers(plan, tables, contacts)
-    if doubtful.permission is not None:
-        for table in _permission(plan, tables, contacts, doubtful.permission):
+    unsure, outside = doubtful_contacts(plan, tables, contacts, dated, lists)
+    if unsure is not None:
+        for table in _permission(plan, tables, contacts, unsure):
             yield "permission", table
     for table in _restriction(plan, tables, contacts):
         yield "restriction", table
-    if doubtful.audience is not None:
-        own = tables.engine.keep("doubtful contacts", contacts.planned_once(doubtful.audience))
-        for table in _audience(plan, tables, contacts, own):
+    if outside is not None:
+        for table in _audience(plan, tables, contacts, outside):
             yield "audience", table
         if plan.hold_out.share > 0:
             held = tables.customers.filter(is_held_out(tables.customers, plan.hold_out))
             kept_back = [n for n, kind in enumerate(contacts.kinds) if kind.type in plan.hold_out.types]
-            found = own.filter(own.kind.isin(kept_back)).semi_join(held, "customer_id")
+            found = outside.filter(outside.kind.isin(kept_back)).semi_join(held, "customer_id")
             yield "hold_out", _at_fault(found, "the customer is held out")
     for table in _segments(plan, contacts):
         yield "audience", table
@@ -51,7 +52,7 @@ def _at_fault(contacts: ir.Table, detail: str | ir.StringValue) -> ir.Table:
 
 
 def _permission(
-    plan: Plan, tables: Tables, contacts: AuditedContacts, customers: ir.Table
+    plan: Plan, tables: Tables, contacts: AuditedContacts, unsure: ir.Table
 ) -> Iterator[ir.Table]:
     """The contract's four steps: denied, granted, lapsed or not begun, the channel's default."""
     rows = tables.permissions
@@ -61,7 +62,7 @@ def _permission(
         first=days_from_start(rows.valid_from, plan, -ALWAYS),
         last=days_from_start(rows.valid_to, plan, ALWAYS),
     )  # fmt: skip
-    planned = contacts.described(contacts.planned_once(customers))
+    planned = contacts.described(unsure)
     both = planned.left_join(rows, ["customer_id", "channel"])
     speaks = (both.topic == UNKNOWN) | (both.topic == both.type)
     today = speaks & both.day.between(both["first"], both["last"])
@@ -105,7 +106,9 @@ def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Itera
         first=days_from_start(rows.starts_on, plan, -ALWAYS),
         last=days_from_start(rows.ends_on, plan, ALWAYS) + rows.days_after,
     )  # fmt: skip
-    planned = contacts.described(contacts.planned_once(rows.select("customer_id").distinct()))
+    rows = tables.engine.keep("restrictions that block", rows)
+    restricted = rows.select("customer_id").distinct()
+    planned = contacts.described(contacts.planned.semi_join(restricted, "customer_id"))
     found = planned.join(
         rows,
         [
@@ -115,7 +118,7 @@ def _restriction(plan: Plan, tables: Tables, contacts: AuditedContacts) -> Itera
             planned.day <= rows.last,
         ],
     )
-    yield _at_fault(found, found.reason)
+    yield _at_fault(found, found.reason).distinct()
 
 
 def _audience(plan: Plan, tables: Tables, contacts: AuditedContacts, own: ir.Table) -> Iterator[ir.Table]:
@@ -141,9 +144,7 @@ def _segments(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:
         if (counts.kind.isin(codes) & ~counts.segment.isin(inside)).any():
             rows = contacts.planned
             suspects = rows.filter(rows.kind.isin(codes) & ~rows.segment.isin(inside))
-            own = contacts.planned_once(suspects.select("customer_id").distinct())
-            elsewhere = own.filter(own.kind.isin(codes) & ~own.segment.isin(inside))
-            yield _at_fault(elsewhere, f"outside campaigns.{name}.segments")
+            yield _at_fault(suspects, f"outside campaigns.{name}.segments").distinct()
 
 
 def _window(plan: Plan, contacts: AuditedContacts) -> Iterator[ir.Table]:

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from optimizer.frames import arrow_of, table_of
+from optimizer.frames import arrow_of, frame_of, table_of
 
 CODE = "code"
 
@@ -27,6 +27,14 @@ class CodedRows:
     rows: ir.Table
     book: pd.DataFrame
     kinds: dict[str, str]
+
+    @classmethod
+    def of(cls, rows: ir.Table, kinds: dict[str, str]) -> CodedRows:
+        """Rows that have customer_id and the columns of `kinds`, none of them NULL, coded."""
+        book = frame_of(rows.select(*kinds).distinct()).sort_values(list(kinds), ignore_index=True)
+        book = book.assign(**{CODE: range(len(book))})
+        coded = rows.join(table_of(book, {**kinds, CODE: "int32"}), list(kinds))
+        return cls(coded.select("customer_id", CODE), book, kinds)
 
     @property
     def id_type(self) -> pa.DataType:

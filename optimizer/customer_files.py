@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ibis
 
+from models.portable import md5
 from optimizer.coded_rows import CODE, CodedRows
 from optimizer.engine import Engine
 from optimizer.engine_duckdb import DuckDB
@@ -19,7 +20,7 @@ from optimizer.file_pieces import Writer, write_pieces
 from optimizer.local_rows import on_this_machine
 from optimizer.parquet_file import ParquetFile
 from optimizer.plan_file import Plan
-from optimizer.schedule import BY_CUSTOMER, BY_DATE, CONTACT, Schedule, contact_id
+from optimizer.schedule import BY_CUSTOMER, BY_DATE, CONTACT, Schedule, identity_after_customer
 
 _ORDERED = "contacts in order"
 
@@ -48,15 +49,16 @@ def write_contacts(local: DuckDB, contacts: CodedRows, writers: Sequence[Writer]
     """Give the contacts to the writers, by date and customer, with their ids.
 
     Ids are made of rows that are sorted already: there is less to sort without them. (DuckDB reads a table in
-    the order in which it was filled, unless it is told otherwise.)
+    the order in which it was filled, unless it is told otherwise.) What they say of a contact besides its
+    customer is the same for many, and put into words once.
     """
-    options = contacts.book[["channel", "campaign"]].drop_duplicates(ignore_index=True)
-    numbered = contacts.book.merge(options.assign(option=options.index), on=["channel", "campaign"])
-    coded = CodedRows(contacts.rows, numbered, {"contact_on": "date", "option": "int32"})
-    ordered = local.keep(_ORDERED, coded.with_columns(["contact_on", "option"]).order_by(BY_DATE))
-    channel, campaign = (
-        ibis.literal(options[name].tolist(), "array<string>")[ordered.option] for name in options
-    )
-    named = contact_id(ordered.customer_id, ordered.contact_on, channel, campaign)
-    write_pieces(local, ordered.select("customer_id", CODE, contact_id=named), contacts, writers)
+    what = contacts.book[["contact_on", "channel", "campaign"]]
+    named = what.drop_duplicates(ignore_index=True)
+    numbered = contacts.book.merge(named.assign(named=named.index), on=list(what))
+    coded = CodedRows(contacts.rows, numbered, {"contact_on": "date", "named": "int32"})
+    ordered = coded.with_columns(["contact_on", "named"]).order_by(BY_DATE).drop("contact_on")
+    ordered = local.keep(_ORDERED, ordered)
+    words = [identity_after_customer(*values) for values in named.itertuples(index=False)]
+    identity = ordered.customer_id.cast("string") + ibis.literal(words, "array<string>")[ordered.named]
+    write_pieces(local, ordered.select("customer_id", CODE, contact_id=md5(identity)), contacts, writers)
     local.drop(_ORDERED)

@@ -62,7 +62,8 @@ class CsvFiles:
         self._heads = heads
         self._files = [_GrowingFile(folder / head.file, header.encode()) for head in heads]
         self._file = file.astype(np.min_scalar_type(len(heads)))  # small numbers are sorted faster
-        self._tails = _joined(",", *map(_cells, book.values()))
+        # With what stands around them, so that a line is put together from few pieces.
+        self._tails = _joined("", ",", _joined(",", *map(_cells, book.values())), "\n")
 
     def write(self, piece: Piece) -> None:
         """Write the rows that come next."""
@@ -88,7 +89,7 @@ class CsvFiles:
         rows = pa.array(order)
         ids, customers = (piece.own[name].take(rows) for name in ("contact_id", "customer_id"))
         tails = self._tails.take(pa.array(piece.place[order]))
-        return pc.binary_join_element_wise('"', ids, '",', _cells(customers), ",", tails, "\n", "")
+        return pc.binary_join_element_wise('"', ids, '",', _cells(customers), tails, "")
 
 
 class _GrowingFile:

@@ -129,7 +129,7 @@ def run(
         audit_calendar(
             plan,
             tables,
-            schedule.calendar,
+            schedule.contacts,
             problem.limits,
             problem.timetable,
             segments=problem.cells.segments,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import ibis.expr.types as ir
 import numpy as np
@@ -31,6 +32,11 @@ _COMMON = {
 _ASSIGNED = {"segment": "string", "stream": "string", "hold_out": "boolean"}
 CONTACT = ["contact_id", "customer_id"]
 BY_DATE, BY_CUSTOMER = ["contact_on", "customer_id"], ["customer_id"]
+
+
+def identity_after_customer(contact_on: date, channel: str, campaign: str) -> str:
+    """What follows the customer in the text whose md5 names a contact (see contact_id)."""
+    return f"|{contact_on:%Y-%m-%d}|{channel}|{campaign}"
 
 
 @dataclass(frozen=True)

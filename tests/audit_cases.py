@@ -14,6 +14,7 @@ import pandas as pd
 from oracle.workspace_files import write_workspace
 
 from optimizer.audit import audit_calendar
+from optimizer.coded_rows import CodedRows
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import contact_figures
 from optimizer.frames import frame_of
@@ -158,9 +159,8 @@ def audited(
         committed = committed_contacts(loaded, opened.as_of(start))
         figures = contact_figures(loaded, timetable, tuple(names), frame_of(opened.response_rates))
         limits = make_limits(loaded, timetable, names, size, committed, figures)
-        found = audit_calendar(
-            loaded, opened, ibis.memtable(calendar, schema=kinds), limits, timetable, segments=names
-        )
+        told = CodedRows.of(ibis.memtable(calendar, schema=kinds), kinds)
+        found = audit_calendar(loaded, opened, told, limits, timetable, segments=names)
         opened.engine.close()
     return found
 

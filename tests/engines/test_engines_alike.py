@@ -21,6 +21,7 @@ from models.synthetic import make_base
 from models.synthetic_truth import CHANNELS
 from optimizer import pipeline
 from optimizer.audit import audit_calendar
+from optimizer.coded_rows import CodedRows
 from optimizer.committed import committed_contacts
 from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
@@ -277,7 +278,8 @@ def test_the_audit_finds_the_same(engine: str, opened: Any) -> None:
         loaded, found = opened(name, plan, arrow(tables))
         kept = found.engine.keep("a calendar", table_of(calendar, kinds))
         labels = sorted(people.segment.astype(str).unique())
-        breaches[name] = audit_calendar(loaded, found, kept, (), Timetable.of(loaded), segments=labels)
+        coded = CodedRows.of(kept, kinds)
+        breaches[name] = audit_calendar(loaded, found, coded, (), Timetable.of(loaded), segments=labels)
     assert breaches["duckdb"].rule.nunique() >= 5
     pd.testing.assert_frame_equal(breaches[engine], breaches["duckdb"])
 
