@@ -30,9 +30,10 @@ class Choosers(NamedTuple):
     MenuFit. fatigue[tired, t] contacts tire one on send day t; `planned[kept[k], t]` is the option that an
     earlier run has provisionally planned. Stream s of segment g has the contacts first[g, s] to
     first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c], tired by
-    tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the same day and option of a segment are one offer: at[c] is its number among those of the segment, which
-    are offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs
-    dearer[f, i] more than in its segment's; where there is no such row, nothing costs anybody more.
+    tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the same day
+    and option of a segment are one offer: at[c] is its number among those of the segment, which are
+    offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs dearer[f, i]
+    more than in its segment's; where there is no such row, nothing costs anybody more.
     """
 
     figures: Any
