@@ -98,7 +98,7 @@ def _fitting(ch, n, words):
             words[w] &= ch.room[row, g, w]
 
 
-@compiled
+@compiled(inline=True)
 def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
     k, e = ch.kind[n], ch.tired[ch.listed[n]]
@@ -135,7 +135,7 @@ def _best(ch, worth, n, former, words):
     return which, best
 
 
-@compiled
+@compiled(inline=True)
 def _offered(ch, worth, n, gain, fee):
     """What every offer of the segment brings cell n, fatigue by earlier contacts included, and costs it."""
     k, e, f = ch.kind[n], ch.tired[ch.listed[n]], ch.figures[n]
