@@ -19,13 +19,19 @@ _STATE = sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()[:12]
 CACHE = Path(__file__).parent / "__pycache__" / f"compiled-{_STATE}"
 
 
-def compiled(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
-    """Decorates a function to be compiled at its first call."""
+def compiled(
+    function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False
+) -> Any:
+    """Decorates a function to be compiled at its first call; with `inline` as a part of those that call it.
+
+    A call costs more the more arrays it hands over: too much for what is called many times a customer.
+    """
     if function is None:
-        return lambda decorated: compiled(decorated, parallel=parallel)
+        return lambda decorated: compiled(decorated, parallel=parallel, inline=inline)
     elsewhere = _SETTINGS.CACHE_DIR
     _SETTINGS.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
     try:
-        return numba.njit(cache=True, parallel=parallel)(function)
+        way = "always" if inline else "never"
+        return numba.njit(cache=True, parallel=parallel, inline=way)(function)
     finally:
         _SETTINGS.CACHE_DIR = elsewhere

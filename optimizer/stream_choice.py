@@ -103,7 +103,7 @@ def _fitting(ch, n, words):
         words[w] = _word(ch, n, w)
 
 
-@compiled
+@compiled(inline=True)
 def _worth(ch, worth, n, s):
     """What stream s is worth to cell n."""
     k, e = ch.kind[n], ch.lists[ch.listed[n], TIRED]
@@ -145,7 +145,7 @@ def _best(ch, worth, n, former):
     return which, best
 
 
-@compiled
+@compiled(inline=True)
 def _offered(ch, worth, n, gain, fee):
     """What every offer of the segment brings cell n, fatigue by earlier contacts included, and costs it."""
     k, e, f = ch.kind[n], ch.lists[ch.listed[n], TIRED], ch.figures[n]
