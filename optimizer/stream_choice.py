@@ -84,7 +84,7 @@ class MenuWorth(NamedTuple):
     stay: float
 
 
-@compiled
+@compiled(inline=True)
 def _word(ch, n, w):
     """Word w of the bits of the streams that cell n may have."""
     k, own = ch.kind[n], ch.lists[ch.listed[n]]
@@ -96,7 +96,7 @@ def _word(ch, n, w):
     return word
 
 
-@compiled
+@compiled(inline=True)
 def _fitting(ch, n, words):
     """Fill `words` with the bits of the streams that cell n may have."""
     for w in range(words.shape[0]):
@@ -119,7 +119,7 @@ def _worth(ch, worth, n, s):
     return total
 
 
-@compiled
+@compiled(inline=True)
 def _best(ch, worth, n, former):
     """The cell's best stream and its worth; of equals the former one, then the first on the menu."""
     g, best, which = ch.segment[ch.kind[n]], 0.0, EMPTY
@@ -160,7 +160,7 @@ def _offered(ch, worth, n, gain, fee):
             fee[here] -= worth.stay
 
 
-@compiled
+@compiled(inline=True)
 def _best_offered(ch, worth, n, former, words, gain, fee):
     """As _best, where customers have figures of their own: no stream is out of the question beforehand."""
     _fitting(ch, n, words)
