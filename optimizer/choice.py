@@ -178,6 +178,8 @@ class MenuChoice:
 
     def staying(self, cells: NDArray[np.int64], which: Places, customers: NDArray[np.int64]) -> int:
         """How many contacts stay as an earlier run had planned them, of so many customers of the cells."""
+        if (self._choosers.planned < 0).all():
+            return 0
         nothing = np.zeros(self._shape)
         staying = self._measure(self._figures.at(np.zeros(len(self.pricing.limits)), False), nothing, 1.0)
         return round(float(self.value_of(cells, which, staying) @ customers))

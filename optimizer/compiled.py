@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numba
 
@@ -31,7 +31,7 @@ def compiled(
     elsewhere = _SETTINGS.CACHE_DIR
     _SETTINGS.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
     try:
-        way = "always" if inline else "never"
+        way: Literal["always", "never"] = "always" if inline else "never"
         return numba.njit(cache=True, parallel=parallel, inline=way)(function)
     finally:
         _SETTINGS.CACHE_DIR = elsewhere
