@@ -82,7 +82,7 @@ class MenuWorth(NamedTuple):
     stay: float
 
 
-@compiled
+@compiled(inline=True)
 def _fitting(ch, n, words):
     """Fill `words` with the bits of the streams that cell n may have."""
     k, own = ch.kind[n], ch.listed[n]
@@ -114,7 +114,7 @@ def _worth(ch, worth, n, s):
     return total
 
 
-@compiled
+@compiled(inline=True)
 def _best(ch, worth, n, former, words):
     """The cell's best stream and its worth; of equals the former one, then the first on the menu."""
     _fitting(ch, n, words)
@@ -150,7 +150,7 @@ def _offered(ch, worth, n, gain, fee):
             fee[here] -= worth.stay
 
 
-@compiled
+@compiled(inline=True)
 def _best_offered(ch, worth, n, former, words, gain, fee):
     """As _best, where customers have figures of their own: no stream is out of the question beforehand."""
     _fitting(ch, n, words)
