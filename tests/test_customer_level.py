@@ -13,11 +13,14 @@ from customer_level_cases import Planted, planted
 from models.customer_response import UNIT, fit_bands
 from models.response import Rates
 from optimizer import pipeline
+from optimizer.explain import explain
+from optimizer.explain_run import read_customers_run
 from optimizer.faults import BadInput
 from optimizer.frames import frame_of
 from optimizer.plan_file import Plan
 from optimizer.problem import response_rates
 from optimizer.report import render
+from optimizer.run_folder import run_folder
 from optimizer.segmenting import find_segments
 from optimizer.tables import open_tables
 
@@ -139,6 +142,18 @@ def test_the_files_of_a_run(base: Planted, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "response_bands.csv")
     assert list(table.columns) == ["segment", "band", "multiplier", "customers", "expected", "responses"]
     assert (table.groupby("segment").multiplier.first() > 1).all()
+
+
+def test_explain_finds_the_customers_band_again(base: Planted, tmp_path: Path) -> None:
+    plan = base.loaded(tmp_path)
+    folder = run_folder(plan.folder, plan.period.start)
+    folder.mkdir(parents=True)
+    pipeline.run(plan).write(folder)
+    band = bands_of(rates_of(plan)).set_index("customer_id").band
+    best = band.index[band == 1][0]
+    run = read_customers_run(plan, str(best))
+    assert bands_of(run.rates).set_index("customer_id").band[best] == 1
+    assert explain(plan, str(best)).customer_id == str(best)
 
 
 def test_bad_input(base: Planted, tmp_path: Path) -> None:
