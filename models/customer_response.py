@@ -46,8 +46,8 @@ Whole = NDArray[np.int64]
 class CustomerBands:
     """`table` has customer_id and band (int32; who is not in it has the segment's rates), `frame` COLUMNS.
 
-    Segments are texts there, band 1 responds most. `responses` and `expected` are those that the multiplier
-    was found from, of customers whose band was found without them.
+    Segments are texts there, band 1 responds most. `responses` and `expected` (if all of the segment were
+    alike) are those that the multiplier was found from, of customers whose band was found without them.
     """
 
     table: ir.Table
@@ -63,8 +63,8 @@ class CustomerBands:
 class SegmentBands:
     """A segment's model: a customer whose score is below n of the cuts is in band n + 1.
 
-    The score is Σ coefficient × point, `cuts` ascend; band by band there are the multiplier and the
-    responses and expected responses behind it.
+    The score is Σ coefficient × point, `cuts` ascend; band by band there are the multiplier and behind it
+    the responses, and those to be expected of customers like all others of the segment.
     """
 
     coefficients: tuple[int, ...]
@@ -84,7 +84,7 @@ def fit_bands(points: Whole, responses: Whole, expected: Floats) -> SegmentBands
     the mean 1 over the segment's expected responses.
     """
     whole = float(responses.sum()), float(expected.sum())
-    none = SegmentBands((0,) * points.shape[1], (), (1.0,), (whole[1],), (int(whole[0]),))
+    none = SegmentBands((0,) * points.shape[1], (), (1.0,), (whole[0],), (int(whole[0]),))
     if whole[0] < LEAST_RESPONSES or not (points != points[:1]).any():
         return none
     exposure = expected * (whole[0] / whole[1])
@@ -107,7 +107,6 @@ def fit_bands(points: Whole, responses: Whole, expected: Floats) -> SegmentBands
     own, seen, told = _by_band(band, len(cuts) + 1, responses, exposure)
     if (own == 1.0).all():
         return none
-    told = told * (whole[1] / whole[0])
     return SegmentBands(*(tuple(part.tolist()) for part in (coefficients, cuts, own, told, seen)))
 
 

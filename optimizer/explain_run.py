@@ -23,7 +23,7 @@ from optimizer.plan_file import Plan
 from optimizer.problem import response_rates
 from optimizer.result import FORMULA_STARTS
 from optimizer.run_folder import run_folder
-from optimizer.segmenting import Segments
+from optimizer.segmenting import Segments, kept_segmentation
 from optimizer.stored_runs import stored_runs
 from optimizer.switches import make_switches
 from optimizer.tables import Tables, open_tables
@@ -147,7 +147,9 @@ def _bands(plan: Plan, tables: Tables, folder: Path) -> CustomerBands | None:
     ids = tables.own_id(rows.customer_id.cast("string"))
     table = rows.select("segment", customer_id=ids)
     labels = frame_of(table.select("segment").distinct())
-    return response_rates(plan, tables, Segments(table, labels, ())).bands
+    return response_rates(
+        plan, tables, Segments(table, labels, (), segmentation=kept_segmentation(plan))
+    ).bands
 
 
 def _rates(file: Path, bands: CustomerBands | None) -> Rates:

@@ -1,9 +1,11 @@
 """Bands of customers inside segments, fitted to the history: the plan's `response.customer_level`.
 
-The model is told what was known before the responses that it explains: features as of the first day of the
-outcome window (the later half of the history, at most half a year), responses of that window. Customers then
-get their bands by their features as of the period's start. Each date's features are scaled by that date's
-means and standard deviations, since a longer history makes all counts larger.
+The model is told what was known before the responses that it explains: features and segments as of the first
+day of the outcome window (the later half of the history, at most half a year), responses of that window.
+(Among customers whose segment is known only after it, high responses before the window would go with low ones
+in it: the segment has seen their sum.) Customers then get their bands by their features as of the period's
+start. Each date's features are scaled by that date's means and standard deviations, since a longer history
+makes all counts larger.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from optimizer.kinds import segment_order
 from optimizer.plan_file import Plan
 from optimizer.segmenting import Segments
 from optimizer.tables import Tables
-from segments.clustering import sample_for_fit
-from segments.scaling import scaled, scaled_column
+from segments.clustering import Segmentation, sample_for_fit
+from segments.scaling import scaled, scaled_column, scales
 
 OUTCOME_DAYS = 182
 SAMPLE = 200_000
@@ -74,30 +76,103 @@ class _Scaling:
         return told
 
 
+@dataclass(frozen=True)
+class _Past:
+    """What the model is fitted to: `days` of the outcome window, counted from the period's start."""
+
+    plan: Plan
+    tables: Tables
+    known: ir.Table
+    segmentation: Segmentation | None
+    names: tuple[str, ...]
+    days: tuple[int, int]
+
+    def sample(self, rates: pd.DataFrame) -> pd.DataFrame:
+        """Customers with a contact in the window: features before it, segment then, responses, expected."""
+        engine, plan, tables = self.tables.engine, self.plan, self.tables
+        wanted = tuple(dict.fromkeys([*self.names, *self._segmentation_features()]))
+        as_of = plan.period.start + timedelta(days=self.days[0])
+        before = engine.keep("features before", _features(plan, tables, as_of, wanted))
+        before = before.semi_join(self.known, "customer_id")
+        labels = engine.keep("segments before", self._segments(before))
+        outcomes = customer_outcomes(
+            tables.contact_history,
+            labels,
+            rates,
+            plan.response.window_days,
+            (plan.fatigue.keep, plan.fatigue.days),
+            plan.period.start,
+            self.days,
+        )
+        outcomes = engine.keep("outcomes", outcomes.filter(outcomes.expected > 0))
+        told = outcomes.join(labels.select("customer_id", label=labels.segment.cast("string")), "customer_id")
+        both = engine.keep("features and outcomes", before.join(told, "customer_id"))
+        sample = sample_for_fit(both, plan.seed, SAMPLE)
+        for name in ("features before", "segments before", "outcomes", "features and outcomes"):
+            engine.drop(name)
+        return sample
+
+    def _segmentation_features(self) -> tuple[str, ...]:
+        return () if self.segmentation is None else self.segmentation.features
+
+    def _segments(self, before: ir.Table) -> ir.Table:
+        """The segments as they were, by that date's scales; those of an own column are taken as they are."""
+        model = self.segmentation
+        if model is None:
+            return self.known.select("customer_id", "segment")
+        sample = sample_for_fit(before, self.plan.seed)
+        raw = sample[list(model.features)].to_numpy(dtype=np.float64, na_value=np.nan)
+        medians, spreads = (tuple(part.tolist()) for part in scales(raw))
+        return replace(model, medians=medians, spreads=spreads).assign(before)
+
+
 def with_bands(
     plan: Plan, tables: Tables, segments: Segments, known: ir.Table, counts: pd.DataFrame, rates: Rates
 ) -> Rates:
     """The rates with the customers' bands, or with a warning where there are none.
 
-    `known` has customer_id and segment of those whose responses may be used, `counts` is contact_counts.
+    `known` has customer_id and segment of those whose responses and features may be used, `counts` is
+    contact_counts.
     """
     window, start = plan.response.window_days, plan.period.start
     days = outcome_days(tables.contact_history, window, start, OUTCOME_DAYS)
-    models: dict[str, SegmentBands] = {}
-    if days is not None:
-        names = _names(plan, tables)
-        models, today = _fitted(plan, tables, known, counts, days, names) if names else ({}, None)
-    if not any(model.cuts for model in models.values()) or today is None:
-        return replace(rates, warnings=(*rates.warnings, _NO_HISTORY if days is None else _ALIKE))
+    if days is None:
+        return replace(rates, warnings=(*rates.warnings, _NO_HISTORY))
+    names = _names(plan, tables)
+    past = _Past(plan, tables, known, segments.segmentation, names, days)
+    models = _fitted(past.sample(_rates_of_all(plan, counts)), names) if names else {}
+    if not any(model.cuts for model in models.values()):
+        return replace(rates, warnings=(*rates.warnings, _ALIKE))
+    table = _bands_today(plan, tables, known, names, models)
+    return replace(rates, bands=CustomerBands(table, _frame(models, segments.table, table)))
+
+
+def _bands_today(
+    plan: Plan, tables: Tables, known: ir.Table, names: tuple[str, ...], models: dict[str, SegmentBands]
+) -> ir.Table:
+    """customer_id and band by the features as of the period's start."""
     engine = tables.engine
-    features = engine.keep("features for bands", _features(plan, tables, start, names))
+    features = _features(plan, tables, plan.period.start, names).semi_join(known, "customer_id")
+    features = engine.keep("features for bands", features)
+    today = _Scaling.of(sample_for_fit(features, plan.seed), names)
     points = features.select("customer_id", **today.columns(features))
     own = known.select("customer_id", segment=known.segment.cast("string"))
     points = engine.keep("points for bands", own.join(points, "customer_id"))
     table = engine.keep("customer bands", bands_of(points, models))
     for name in ("features for bands", "points for bands"):
         engine.drop(name)
-    return replace(rates, bands=CustomerBands(table, _frame(models, segments.table, table)))
+    return table
+
+
+def _fitted(sample: pd.DataFrame, names: tuple[str, ...]) -> dict[str, SegmentBands]:
+    """By segment its model."""
+    then = _Scaling.of(sample, names)
+    models = {}
+    for label, rows in sample.groupby("label", sort=True):
+        responses = rows.responses.to_numpy(dtype=np.int64)
+        expected = rows.expected.to_numpy(dtype=np.float64) / RATE_UNITS
+        models[str(label)] = fit_bands(then.points(rows), responses, expected)
+    return models
 
 
 def _names(plan: Plan, tables: Tables) -> tuple[str, ...]:
@@ -110,44 +185,9 @@ def _names(plan: Plan, tables: Tables) -> tuple[str, ...]:
 
 
 def _features(plan: Plan, tables: Tables, as_of: date, names: tuple[str, ...] | None) -> ir.Table:
+    """The customers' features as of a day; None stands for all."""
     sources = (tables.customers, tables.transactions, tables.contact_history)
     return customer_features(*sources, as_of, list(plan.channels), wanted=names)
-
-
-def _fitted(
-    plan: Plan,
-    tables: Tables,
-    known: ir.Table,
-    counts: pd.DataFrame,
-    days: tuple[int, int],
-    names: tuple[str, ...],
-) -> tuple[dict[str, SegmentBands], _Scaling]:
-    """By segment its model, and the scaling of the features as of the period's start."""
-    engine, start = tables.engine, plan.period.start
-    outcomes = customer_outcomes(
-        tables.contact_history,
-        known,
-        _rates_of_all(plan, counts),
-        plan.response.window_days,
-        (plan.fatigue.keep, plan.fatigue.days),
-        start,
-        days,
-    )
-    before = _features(plan, tables, start + timedelta(days=days[0]), names)
-    told = engine.keep("outcomes", outcomes.filter(outcomes.expected > 0))
-    told = told.join(known.select("customer_id", label=known.segment.cast("string")), "customer_id")
-    features = engine.keep("features and outcomes", before.join(told, "customer_id"))
-    sample = sample_for_fit(features, plan.seed, SAMPLE)
-    asked = sample_for_fit(_features(plan, tables, start, names).semi_join(known, "customer_id"), plan.seed)
-    for name in ("outcomes", "features and outcomes"):
-        engine.drop(name)
-    then = _Scaling.of(sample, names)
-    models = {}
-    for label, rows in sample.groupby("label", sort=True):
-        responses = rows.responses.to_numpy(dtype=np.int64)
-        expected = rows.expected.to_numpy(dtype=np.float64) / RATE_UNITS
-        models[str(label)] = fit_bands(then.points(rows), responses, expected)
-    return models, _Scaling.of(asked, names)
 
 
 def _rates_of_all(plan: Plan, counts: pd.DataFrame) -> pd.DataFrame:

@@ -92,6 +92,13 @@ def test_who_may_not_be_profiled_has_the_segments_rates(base: Planted, tmp_path:
     assert unknown[["multiplier", "customers"]].values.tolist() == [[1.0, 50], [1.0, 50]]
 
 
+def test_segments_that_remember_responses_make_no_bands(tmp_path: Path) -> None:
+    """Of two halves whose sum is given the one is high where the other is low: that is no propensity."""
+    base = planted(0.0)
+    found = rates_of(base.loaded(tmp_path, segments={"count": 3, "features": ["response_rate", "orders"]}))
+    assert found.bands is None
+
+
 def test_alike_customers_change_nothing(tmp_path: Path) -> None:
     base = planted(0.0)
     found = pipeline.run(base.loaded(tmp_path / "level"))
