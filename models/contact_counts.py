@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+RATE_UNITS = 1_000_000_000
+"""Expected responses are counted in whole numbers of 1 / RATE_UNITS, so that every engine adds up alike."""
+MOST_EARLIER = 100
+"""Of more contacts before it a contact is as tired as of so many."""
 COUNT_KEY = ["segment", "campaign", "type", "channel", "complete"]
 
 
@@ -52,6 +56,70 @@ def contact_counts(
     )
 
 
+def outcome_days(
+    contact_history: ir.Table, window_days: int, as_of: date, longest: int
+) -> tuple[int, int] | None:
+    """The later half of the days whose response windows are over at `as_of`, but at most the `longest` last.
+
+    Returns the first of these days and the first after them, counted from `as_of` (so below 0), or None
+    where there is no such contact, or there are on one day only.
+    """
+    contacts, end = _contacts(contact_history, window_days, as_of), -window_days
+    first = (
+        contacts.filter(contacts.day < end)
+        .aggregate(first=contacts.day.min())
+        .to_pyarrow()["first"][0]
+        .as_py()
+    )
+    if first is None or end - first < 2:
+        return None
+    return end - min((end - first) // 2, longest), end
+
+
+def customer_outcomes(
+    contact_history: ir.Table,
+    segments: ir.Table,
+    rates: pd.DataFrame,
+    window_days: int,
+    fatigue: tuple[float, int],
+    as_of: date,
+    days: tuple[int, int],
+) -> ir.Table:
+    """By customer the responses to the contacts of some days, and those that the segments' rates expect.
+
+    `rates` has segment (text), campaign, channel and response_rate; other contacts are left out. `days` are
+    the first day and the first after the last, counted from `as_of`. Contacts and responses are those of
+    `contact_counts`. Returns customer_id, `responses` and `expected` = Σ rate × keep^k in RATE_UNITS, both
+    int64, for customers with a contact.
+    """
+    keep, fatigue_days = fatigue
+    contacts, kinds = _coded(_contacts(contact_history, window_days, as_of))
+    contacts = _once(contacts)
+    before = ibis.range_window(preceding=(fatigue_days, 1), group_by="customer_id", order_by="day")
+    earlier: Any = contacts.count().over(before).fill_null(0) if fatigue_days > 0 else ibis.literal(0)
+    contacts = contacts.mutate(earlier=ibis.least(earlier, MOST_EARLIER).cast("int64"))
+    contacts = contacts.filter((contacts.day >= days[0]) & (contacts.day < days[1]))
+    book = kinds.merge(rates[["segment", "campaign", "channel", "response_rate"]], on=["campaign", "channel"])
+    book = book.rename(columns={"segment": "label", "response_rate": "rate"})[["label", "code", "rate"]]
+    tired = pd.DataFrame({"earlier": range(MOST_EARLIER + 1)})
+    tired["factor"] = keep ** tired["earlier"].astype("float64")
+    found = contacts.join(
+        segments.select("customer_id", label=segments.segment.cast("string")), "customer_id"
+    )
+    found = found.join(
+        _book(book, {"label": "string", "code": "int32", "rate": "float64"}), ["label", "code"]
+    )
+    found = found.join(_book(tired, {"earlier": "int64", "factor": "float64"}), "earlier")
+    units = (found.rate * found.factor * float(RATE_UNITS) + 0.5).floor().cast("int64")
+    sums = found.mutate(units=units).group_by("customer_id")
+    return sums.agg(responses=found.response.sum().cast("int64"), expected=ibis._.units.sum().cast("int64"))
+
+
+def _book(rows: pd.DataFrame, columns: dict[str, str]) -> ir.Table:
+    schema = ibis.schema(columns)
+    return ibis.memtable(pa.Table.from_pandas(rows, schema=schema.to_pyarrow(), preserve_index=False))
+
+
 def _contacts(contact_history: ir.Table, window_days: int, as_of: date) -> ir.Table:
     """Real contacts: `day` (negative, counted from `as_of`), `type`, `response` 0/1."""
     rows = contact_history
@@ -77,9 +145,8 @@ def _coded(contacts: ir.Table) -> tuple[ir.Table, pd.DataFrame]:
     kinds = contacts.select(words).distinct().to_pyarrow().to_pandas()
     kinds = kinds.sort_values(words, ignore_index=True)
     kinds = kinds.assign(place=kinds.groupby(words[:2]).ngroup(), code=range(len(kinds)))
-    schema = ibis.schema({**dict.fromkeys(words, "string"), "place": "int32", "code": "int32"})
-    book = pa.Table.from_pandas(kinds[list(schema.names)], schema=schema.to_pyarrow(), preserve_index=False)
-    coded = contacts.join(ibis.memtable(book), words)
+    columns = {**dict.fromkeys(words, "string"), "place": "int32", "code": "int32"}
+    coded = contacts.join(_book(kinds[list(columns)], columns), words)
     return coded.select("customer_id", "day", "place", "code", "response"), kinds
 
 

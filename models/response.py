@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.customer_response import CustomerBands
 from models.shrinkage import beta_interval, shrink
 
 KEY = ["segment", "campaign", "channel"]
@@ -47,11 +48,13 @@ class Rates:
 
     `frame` has a row for each wanted (segment, campaign, channel), sorted by these, with `response_rate`,
     `low`, `high` (95 %), `contacts` and `responses` seen of just that combination, `standard_error` and
-    `source`: the finest level of the hierarchy that has contacts, or `assumed`, `table`, `missing`.
+    `source`: the finest level of the hierarchy that has contacts, or `assumed`, `table`, `missing`. `bands`
+    are the customers' own factors of these rates, None where all have the segment's rate.
     """
 
     frame: pd.DataFrame
     warnings: tuple[str, ...] = ()
+    bands: CustomerBands | None = None
 
 
 def estimate(counts: pd.DataFrame, wanted: pd.DataFrame) -> Rates:

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pandas as pd
 
+from models.customer_response import CustomerBands
 from optimizer.audit_contacts import CODES, CONTACT, OTHERS, AuditedContacts, Kind, audited_contacts
 from optimizer.audit_limits import limit_breaches
 from optimizer.audit_lists import LISTS, planned_lists
-from optimizer.audit_money import own_money
+from optimizer.audit_money import has_own_money, own_money
 from optimizer.audit_questions import DatedKinds
 from optimizer.audit_series import own_limit_breaches, series_breaches
 from optimizer.audit_single import single_contact_breaches
@@ -50,19 +51,20 @@ def audit_calendar(
     *,
     segments: Sequence[str],
     figures: ContactFigures | None = None,
+    bands: CustomerBands | None = None,
 ) -> pd.DataFrame:
     """The breaches of a calendar, a row for each rule and contact, by rule, customer and date.
 
     The calendar's book has contact_on, channel, campaign and segment; `limits` are those of the plan,
     `segments` the labels behind Limit.segments. `figures`, whose first rows are the segments', are needed
-    where customers have figures of their own. The history before the period and the
-    commitments count and are not judged. Columns are COLUMNS; a row of the rule `limit` names no
-    contact. customer_id is an integer where the customers' ids are. The engine finds the breaches;
-    only they come to the client.
+    where customers have figures of their own, `bands` where they have response rates of bands. The
+    history before the period and the commitments count and are not judged. Columns are COLUMNS; a row
+    of the rule `limit` names no contact. customer_id is an integer where the customers' ids are. The
+    engine finds the breaches; only they come to the client.
     """
     rules, engine = ContactRules.of(plan), tables.engine
     own_limits = bool(tables.customers.max_contacts.notnull().any().to_pyarrow().as_py())
-    own_figures = figures is not None and plan.data.source("scores") is not None
+    own_figures = figures is not None and has_own_money(plan, bands)
     # Fatigue is asked for only where money is counted contact by contact.
     tired = rules.fatigue_keep < 1 and (own_figures or any(limit.tiring is not None for limit in limits))
     # A customer's own limit looks back over a whole period, whatever the plan's rules do.
@@ -80,7 +82,7 @@ def audit_calendar(
         )
         for rule, broken in checks
     ]
-    money = own_money(plan, tables, contacts, rules, timetable, segments, figures)
+    money = own_money(plan, tables, contacts, rules, timetable, segments, figures, bands)
     words = list(limit_breaches(limits, segments, timetable, rules, contacts, money))
     for kept in (CODES, OTHERS, LISTS):
         engine.drop(kept)

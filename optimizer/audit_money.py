@@ -1,4 +1,4 @@
-"""What customers' own figures change of the money that limits count, worked out anew from their table."""
+"""What customers' own figures change of the money that limits count, worked out anew from their tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.customer_response import CustomerBands
 from models.portable import half_up
 from optimizer.audit_contacts import AuditedContacts
 from optimizer.audit_series import days_around
@@ -56,11 +57,15 @@ def own_money(
     timetable: Timetable,
     segments: Sequence[str],
     figures: ContactFigures | None,
+    bands: CustomerBands | None = None,
 ) -> OwnMoney | None:
     """The sums over planned contacts of customers with figures of their own; None where there are none."""
-    if figures is None or plan.data.source("scores") is None:
+    if figures is None or not has_own_money(plan, bands):
         return None
-    sums = frame_of(_sums(_with_figures(tables, contacts, rules)))
+    rows = _with_figures(tables, contacts, rules)
+    if bands is not None:
+        rows = _with_bands(rows, bands, _band_rates(bands, contacts, timetable, segments, figures))
+    sums = frame_of(_sums(rows))
     sums = sums.sort_values(["segment", "day", "kind", "k"], ignore_index=True)
     option = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
     places = [option.get((kind.channel, kind.campaign), -1) for kind in contacts.kinds]
@@ -91,6 +96,39 @@ def own_money(
     )
 
 
+def has_own_money(plan: Plan, bands: CustomerBands | None) -> bool:
+    """Whether any customers may have figures of their own."""
+    return plan.data.source("scores") is not None or bands is not None
+
+
+def _band_rates(
+    bands: CustomerBands,
+    contacts: AuditedContacts,
+    timetable: Timetable,
+    segments: Sequence[str],
+    figures: ContactFigures,
+) -> ir.Table:
+    """A book of response rates: segment (its code), band, kind and `banded`."""
+    option = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
+    places = [(n, option.get((kind.channel, kind.campaign))) for n, kind in enumerate(contacts.kinds)]
+    rows = []
+    for label, band, factor in bands.frame[["segment", "band", "multiplier"]].itertuples(index=False):
+        if label in segments and label in contacts.labels and band > 0:
+            code, own = contacts.labels.index(label), figures.rate[list(segments).index(label)]
+            for n, i in places:
+                if i is not None:
+                    rows.append((code, band, n, round(min(1.0, float(own[i]) * factor), 9)))
+    book = pd.DataFrame(rows, columns=["segment", "band", "kind", "banded"])
+    return table_of(book, {"segment": "int32", "band": "int32", "kind": "int32", "banded": "float64"})
+
+
+def _with_bands(rows: ir.Table, bands: CustomerBands, book: ir.Table) -> ir.Table:
+    """The same contacts, those without a response rate of their own with that of the customer's band."""
+    rows = rows.left_join(bands.table, "customer_id", rname="{name}_b")
+    rows = rows.left_join(book, ["segment", "band", "kind"], rname="{name}_r")
+    return rows.mutate(response_rate=rows.response_rate.coalesce(rows.banded))
+
+
 def _with_figures(tables: Tables, contacts: AuditedContacts, rules: ContactRules) -> ir.Table:
     """The planned contacts with the contacts before them that tire (k) and the customer's own figures."""
     names = pd.DataFrame(
@@ -110,7 +148,7 @@ def _with_figures(tables: Tables, contacts: AuditedContacts, rules: ContactRules
     rows = rows.left_join(exact, ["customer_id", "campaign", "channel"], rname="{name}_x")
     rows = rows.left_join(general, ["customer_id", "campaign"], rname="{name}_y")
     own = {name: rows[f"{name}_1"].coalesce(rows[f"{name}_2"]) for name in _USED}
-    return rows.select("segment", "day", "kind", "k", **own)
+    return rows.select("customer_id", "segment", "day", "kind", "k", **own)
 
 
 def _sums(rows: ir.Table) -> ir.Table:

@@ -59,12 +59,14 @@ class RestrictionCode:
 
 @dataclass(frozen=True)
 class CustomerKeys:
-    """`table` has customer_id, the columns KIND, `scores` and `earlier`; the rest tells what they mean.
+    """`table` has customer_id, the columns KIND, `band`, `scores` and `earlier`; the rest is what they mean.
 
     Columns of KIND that are the `same` for all customers are left out, and of `audiences` there may be
     several: bits, one for each campaign of `audience_campaigns`, AUDIENCES a column. `max_contacts` is
     UNLIMITED where the customer has no limit, or one that cannot bind; permissions, restrictions,
-    provisional and earlier tell lists of codes, `scores` the customer's own figures (own_scores.py).
+    provisional and earlier tell lists of codes, `scores` the customer's own figures (own_scores.py), `band`
+    those that respond alike in their segment (response_bands.py; NONE as the segment does). There are no
+    columns `scores` and `band` where they would tell nothing.
     """
 
     table: ir.Table
@@ -80,9 +82,14 @@ class CustomerKeys:
 
 
 def customer_keys(
-    plan: Plan, tables: Tables, segments: ir.Table, timetable: Timetable, rules: ContactRules
+    plan: Plan,
+    tables: Tables,
+    segments: ir.Table,
+    timetable: Timetable,
+    rules: ContactRules,
+    bands: ir.Table | None = None,
 ) -> CustomerKeys:
-    """The keys of all customers, kept in the engine; `segments` has customer_id and segment."""
+    """The keys of all customers, kept in the engine; `segments` has customer_id and segment, `bands` band."""
     permission_rows, permissions = _permissions(plan, tables, timetable)
     restriction_rows, restrictions = _restrictions(plan, tables, timetable)
     provisional = provisional_rows(plan, tables, timetable)
@@ -102,7 +109,7 @@ def customer_keys(
         keys = _with(keys, None if own is None else summed(own, {name: marks(counts[name])}))
     scores = own_scores(plan, tables, timetable)
     keys = _with(keys, None if scores is None else scores.told())
-    keys = _with(keys, earlier.told())
+    keys = _with(_with(keys, bands), earlier.told())
     limited = any(cap.own for cap in rules.caps)
     keys = _with_own_limit(keys, earlier, timetable, rules) if limited else keys.drop("max_contacts")
     table = tables.engine.keep("customer_keys", keys)

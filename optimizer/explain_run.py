@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from models.customer_response import CustomerBands
 from models.response import Rates
 from optimizer.committed import committed_contacts
 from optimizer.earlier_run import with_earlier_run
@@ -19,9 +20,10 @@ from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.output_tables import OutputTables
 from optimizer.plan_file import Plan
+from optimizer.problem import response_rates
 from optimizer.result import FORMULA_STARTS
 from optimizer.run_folder import run_folder
-from optimizer.segmenting import Segments
+from optimizer.segmenting import Segments, kept_segmentation
 from optimizer.stored_runs import stored_runs
 from optimizer.switches import make_switches
 from optimizer.tables import Tables, open_tables
@@ -69,6 +71,7 @@ def read_customers_run(plan: Plan, customer_id: str, engine: EngineOptions = BY_
     tables = with_earlier_run(plan, tables, stored.newest_earlier)
     committed = committed_contacts(plan, tables)
     tables = _of_customer(tables, customer_id)
+    bands = _bands(plan, every.as_of(plan.period.start), folder)
     own = _rows(plan, tables, "assignments", customer_id)
     if own.empty:
         raise BadInput([_stranger(f"assignments of runs/{folder.name}", "contactplan run PLAN again.")])
@@ -80,7 +83,7 @@ def read_customers_run(plan: Plan, customer_id: str, engine: EngineOptions = BY_
     return CustomersRun(
         tables,
         _only_segment(tables, customer_id, segment),
-        _rates(folder / "response_rates.csv"),
+        _rates(folder / "response_rates.csv", bands),
         _rows(plan, tables, "calendar", customer_id).sort_values("contact_on", ignore_index=True),
         _rows(plan, tables, "control", customer_id).sort_values("contact_on", ignore_index=True),
         segment,
@@ -115,13 +118,17 @@ def _of_customer(tables: Tables, customer_id: str) -> Tables:
     return replace(tables, **cut)
 
 
-def _rows(plan: Plan, tables: Tables, name: str, customer_id: str) -> pd.DataFrame:
-    """The customer's rows of one of the run's tables, from the database where there is one."""
+def _all_rows(plan: Plan, tables: Tables, name: str) -> ir.Table:
+    """One of the run's tables, from the database where there is one."""
     start, database = plan.period.start, plan.data.database
     if database is not None:
-        rows = OutputTables(tables.engine, database.output_schema).of_run(name, start)
-    else:
-        rows = tables.engine.read_parquet([run_folder(plan.folder, start) / f"{name}.parquet"])
+        return OutputTables(tables.engine, database.output_schema).of_run(name, start)
+    return tables.engine.read_parquet([run_folder(plan.folder, start) / f"{name}.parquet"])
+
+
+def _rows(plan: Plan, tables: Tables, name: str, customer_id: str) -> pd.DataFrame:
+    """The customer's rows of one of the run's tables."""
+    rows = _all_rows(plan, tables, name)
     return frame_of(rows.filter(rows.customer_id.cast("string") == customer_id))
 
 
@@ -132,9 +139,22 @@ def _only_segment(tables: Tables, customer_id: str, segment: str) -> Segments:
     return Segments(table, pd.DataFrame({"segment": [segment]}), ())
 
 
-def _rates(file: Path) -> Rates:
+def _bands(plan: Plan, tables: Tables, folder: Path) -> CustomerBands | None:
+    """The customers' bands, which are kept nowhere: they are found again from all customers' history."""
+    if not (folder / "response_bands.csv").is_file():
+        return None
+    rows = _all_rows(plan, tables, "assignments")
+    ids = tables.own_id(rows.customer_id.cast("string"))
+    table = rows.select("segment", customer_id=ids)
+    labels = frame_of(table.select("segment").distinct())
+    return response_rates(
+        plan, tables, Segments(table, labels, (), segmentation=kept_segmentation(plan))
+    ).bands
+
+
+def _rates(file: Path, bands: CustomerBands | None) -> Rates:
     rates = _read_csv(file, ["segment", "campaign", "channel"])
-    return Rates(rates.rename(columns={"rate": "response_rate"}))
+    return Rates(rates.rename(columns={"rate": "response_rate"}), bands=bands)
 
 
 def _read_csv(file: Path, texts: list[str]) -> pd.DataFrame:

@@ -51,7 +51,8 @@ class Kinds:
 
 def kinds_of(keys: CustomerKeys, patterns: Patterns) -> Kinds:
     """All kinds that the keys tell apart, in the order of KIND."""
-    told = [name for name in keys.table.columns if name not in ("customer_id", "scores", "earlier")]
+    apart = ("customer_id", "band", "scores", "earlier")
+    told = [name for name in keys.table.columns if name not in apart]
     found = frame_of(keys.table.group_by(told).agg(customers=keys.table.count()))
     segment, audiences = found.segment.astype(str), _audiences(found, len(keys.audience_campaigns))
     rows = found.assign(segment=segment, audiences=audiences, **keys.same)[[*KIND, "customers"]]

@@ -133,6 +133,22 @@ def rates_table(rates: pd.DataFrame) -> pd.DataFrame:
     return _by_segment(rates.rename(columns=names)[columns], ["campaign", "channel"], [True, True])
 
 
+def bands_figures(bands: pd.DataFrame) -> dict[str, Any]:
+    """For the summary: in how many segments customers respond by bands, how many they are, how far apart.
+
+    `bands` is response_bands.csv.
+    """
+    split = bands[bands.segment.isin(bands.segment[bands.band > 1]) & (bands.band > 0)]
+    return {
+        "segments": int(bands.segment.nunique()),
+        "segments_split": int(split.segment.nunique()),
+        "bands": len(split),
+        "customers": int(split.customers.sum()),
+        "least_multiplier": float(split.multiplier.min()),
+        "greatest_multiplier": float(split.multiplier.max()),
+    }
+
+
 def summary_figures(
     planned: Planned, contacts: pd.DataFrame, allocation: pd.DataFrame, schedule: Schedule, customers: int
 ) -> dict[str, Any]:

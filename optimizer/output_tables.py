@@ -69,6 +69,10 @@ SMALL_TABLES: Mapping[str, Mapping[str, str]] = {
         "mean": "float64", "most": "float64",
     },
     "rule_prices": {"rule": "string", "change": "string", "brings": "float64", "precision": "float64"},
+    "response_bands": {
+        "segment": "string", "band": "int64", "multiplier": "float64", "customers": "int64",
+        "expected": "float64", "responses": "int64",
+    },
     "summary": {"run_id": "string", "summary": "string"},
 }  # fmt: skip
 NAMES = (*CUSTOMER_TABLES, *SMALL_TABLES)

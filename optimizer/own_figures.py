@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from models.customer_response import CustomerBands
 from optimizer.cells import Cells
 from optimizer.contact_figures import ContactFigures
 from optimizer.customer_keys import CustomerKeys
@@ -99,35 +100,38 @@ def own_figures(
     segments: tuple[str, ...],
     keys: CustomerKeys,
     engine: Engine,
+    bands: CustomerBands | None = None,
 ) -> OwnFigures:
     """The rows of figures of all customers.
 
     Equal figures in a segment share a row, and those that equal the segment's are the segment's.
     """
     nobody = OwnFigures(plain, np.arange(len(plain), dtype=np.int32))
-    if keys.scores is None:
+    by = [name for name in ("band", "scores") if name in keys.table.columns]
+    if not by:
         return nobody
+    by = ["segment", *by]
     pairs = engine.keep(
         "own figures",
-        keys.table.group_by("segment", "scores").agg(customer_id=keys.table.customer_id.min()),
+        keys.table.group_by(by).agg(customer_id=keys.table.customer_id.min()),
     )
-    found = pairs.select("segment", "scores").to_pyarrow()
-    label, told = (
-        found.column("segment").combine_chunks().dictionary_encode(),
-        found.column("scores").to_numpy(),
-    )
+    found = pairs.select(by).to_pyarrow()
+    label = found.column("segment").combine_chunks().dictionary_encode()
+    told = np.column_stack([found.column(name).to_numpy() for name in by[1:]])
     place = np.array([segments.index(str(name)) for name in label.dictionary.to_pylist()], dtype=np.int64)
     g = place[label.indices.to_numpy()]
-    order = np.lexsort((told, g))
-    mine = order[told[order] != 0]
+    order = np.lexsort((*told.T[::-1], g))
+    mine = order[(told[order] != 0).any(axis=1)]
     if not len(mine):
         return nobody
     number = np.full(len(found), -1, dtype=np.int64)
     number[mine] = np.arange(len(mine))
     numbered = ibis.memtable(found.append_column("number", pa.array(number)))
-    own = pairs.join(numbered.filter(numbered.number >= 0), ["segment", "scores"])
+    own = pairs.join(numbered.filter(numbered.number >= 0), by)
     own = engine.keep("own figures numbered", own.select("customer_id", "number"))
-    said = _said(keys.scores, engine, own, timetable, len(mine))
+    said = {} if keys.scores is None else _said(keys.scores, engine, own, timetable, len(mine))
+    if bands is not None:
+        _say_bands(said, plain, segments, bands, g[mine], told[mine, 0])
     columns, whole = _replaced(plan, timetable, plain, g[mine], said)
     first, row = _distinct(plain, g[mine], columns, whole)
     rows = g.copy()
@@ -138,9 +142,27 @@ def own_figures(
         return nobody
     book = ibis.memtable(found.append_column("figures", pa.array(rows.astype(np.int32))))
     # Worked out here: joined with more that has segments, an engine may begin with pairs of the same segment.
-    customers = engine.keep("customers and figures", keys.table.join(book, ["segment", "scores"]))
+    customers = engine.keep("customers and figures", keys.table.join(book, by))
     segment = np.append(np.arange(len(plain)), g[mine][first]).astype(np.int32)
     return OwnFigures(plain, segment, columns, {name: own[first] for name, own in whole.items()}, customers)
+
+
+def _say_bands(
+    said: dict[str, dict[int, Figures]],
+    plain: ContactFigures,
+    segments: tuple[str, ...],
+    bands: CustomerBands,
+    segment: NDArray[np.int64],
+    band: NDArray[np.int64],
+) -> None:
+    """Put the band's response rates where a customer has none of the table `scores`."""
+    known = bands.multiplier()
+    pairs = zip(segment.tolist(), band.tolist(), strict=True)
+    factor = np.array([known.get((segments[g], b), 1.0) for g, b in pairs])
+    own = said.setdefault("response_rate", {})
+    for i in range(plain.rate.shape[1]):
+        rate = np.round(np.clip(plain.rate[segment, i] * factor, 0.0, 1.0), FIELDS["response_rate"])
+        own[i] = np.where(np.isnan(own[i]), rate, own[i]) if i in own else rate
 
 
 def _said(

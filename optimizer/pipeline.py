@@ -134,6 +134,7 @@ def run(
             problem.timetable,
             segments=problem.cells.segments,
             figures=problem.figures,
+            bands=rates.bands,
         )
     )
     clock.start("report")
@@ -228,6 +229,8 @@ def _result(
         compared = segments_only(plan, problem, solution, tables.engine, clock.detail)
         summary |= {"value": summary["expected_value"], **compared}
     clock.start("prices")
+    if rates.bands is not None:
+        summary["response_bands"] = outcome.bands_figures(rates.bands.frame)
     permissions = permission_worth(plan, problem, solution.linear, solution.pricing.book)
     limits = outcome.limits_table(problem.limits, solution, ranged=not planned.cells.drawn)
     clock.start("")
@@ -258,6 +261,7 @@ def _result(
         warnings,
         outcome.with_labels(permissions),
         tables.engine,
+        response_bands=None if rates.bands is None else outcome.with_labels(rates.bands.frame),
     )
 
 

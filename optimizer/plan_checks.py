@@ -173,6 +173,9 @@ def _missing_tables(raw: dict[str, Any]) -> Iterator[Fault]:
             )
     if not isinstance(response, dict) or response.get("from") != "table":
         return
+    if response.get("customer_level") is True:
+        rule = "the customer-level model is fitted to the history, and response.from is table"
+        yield Fault("response.customer_level", "", rule, "Take it out, or write from: history.")
     tables, where = (data, "data") if database is None else (database, "data.database")
     if isinstance(tables, dict) and tables.get("response_rates") is None:
         rule = "response.from is table, and no table is named"

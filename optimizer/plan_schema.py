@@ -147,10 +147,14 @@ class Segmentation(Block):
 
 
 class Response(Block):
-    """Where response rates come from; a response counts up to `window_days` after its contact."""
+    """Where response rates come from; a response counts up to `window_days` after its contact.
+
+    With `customer_level` customers of a segment differ as a model of the history says.
+    """
 
     from_: Literal["history", "table"] = Field("history", alias="from")
     window_days: PosDays = 14
+    customer_level: Annotated[bool, Strict()] = False
 
 
 class Channel(Block):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
@@ -28,6 +29,7 @@ from optimizer.own_figures import OwnFigures, own_figures
 from optimizer.own_limits import contact_rules
 from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
+from optimizer.response_bands import with_bands
 from optimizer.rules import ContactRules
 from optimizer.segmenting import Segments, excluded
 from optimizer.stream_book import StreamBook
@@ -92,12 +94,13 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     """From tables to cells, limits and figures."""
     timetable = Timetable.of(plan)
     rules = contact_rules(plan, tables, timetable)
-    keys = customer_keys(plan, tables, segments.table, timetable, rules)
+    bands = None if rates.bands is None else rates.bands.table
+    keys = customer_keys(plan, tables, segments.table, timetable, rules, bands)
     graph = build_graph(timetable, rules, keys.earlier.effects.ahead)
     patterns = Patterns(plan, keys, timetable)
     kinds = kinds_of(keys, patterns)
     plain = contact_figures(plan, timetable, kinds.segments, rates.frame)
-    own = own_figures(plan, timetable, plain, kinds.segments, keys, tables.engine)
+    own = own_figures(plan, timetable, plain, kinds.segments, keys, tables.engine, rates.bands)
     fine = fine_cells(tables.engine, keys, kinds, patterns, own.customers)
     everyone = make_cells(fine, keys, timetable, graph.shared_caps, plan.merge_above)
     cells, figures = own.of_cells(everyone.cells)
@@ -139,7 +142,16 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
         (plan.fatigue.keep, plan.fatigue.days),
         plan.period.start,
     )
-    return estimate(counts, wanted)
+    rates = estimate(counts, wanted)
+    if not plan.response.customer_level:
+        return rates
+    return with_bands(plan, tables, segments, _shown(plan, tables, known), counts, rates)
+
+
+def _shown(plan: Plan, tables: Tables, known: ir.Table) -> ir.Table:
+    """Of those whose responses may be used the customers whose features may be, too."""
+    barred = excluded(plan, tables, "segments")
+    return known if barred is None else known.anti_join(barred, "customer_id")
 
 
 def out_of_reach(problem: Problem) -> list[str]:

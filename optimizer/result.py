@@ -20,6 +20,7 @@ from optimizer.schedule import BY_CUSTOMER, BY_DATE, Schedule
 
 TABLES = (
     "segments", "streams", "allocation", "response_rates", "limits", "permission_worth", "rule_prices",
+    "response_bands",
 )  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,7 +29,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Result:
     """What a plan comes to; tables and columns are those of the run folder's files.
 
-    `rule_prices` is None unless it was asked for.
+    `rule_prices` is None unless it was asked for, `response_bands` (segment, band, multiplier, customers,
+    expected, responses) unless customers of a segment respond by bands.
 
     The customer tables stay in the `engine` (`schedule`, and as sorted tables `calendar_table`,
     `control_table`, `assignments_table`); `calendar`, `control` and `assignments` bring them over as
@@ -47,6 +49,7 @@ class Result:
     permission_worth: pd.DataFrame
     engine: Engine
     rule_prices: pd.DataFrame | None = None
+    response_bands: pd.DataFrame | None = None
 
     @property
     def calendar_table(self) -> ir.Table:

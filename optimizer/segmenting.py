@@ -26,13 +26,15 @@ VALUE_FEATURES = ("margin_12m", "amount_12m")
 class Segments:
     """`table` has customer_id and segment (whole number or text); `profile` is segments.csv with text labels.
 
-    `model` is what to keep in segments/model.json, None where it is there already or not needed.
+    `model` is what to keep in segments/model.json, None where it is there already or not needed;
+    `segmentation` is None for segments of the customers' own column.
     """
 
     table: ir.Table
     profile: pd.DataFrame
     warnings: tuple[str, ...]
     model: str | None = None
+    segmentation: Segmentation | None = None
 
 
 def find_segments(plan: Plan, tables: Tables, refit: bool) -> Segments:
@@ -95,6 +97,7 @@ def _value_segments(
         found.assign(segment=found.segment.astype(str)),
         model.warnings,
         kept if fresh else None,
+        model,
     )
 
 
@@ -103,13 +106,18 @@ def model_file(plan: Plan) -> Path:
     return plan.folder / "segments" / "model.json"
 
 
+def kept_segmentation(plan: Plan) -> Segmentation | None:
+    """The segmentation of segments/model.json, if it is the one that the plan asks for."""
+    return None if plan.segments.column is not None else _kept(model_file(plan), _asked(plan), None)
+
+
 def _asked(plan: Plan) -> str:
     """A mark of the plan's `segments` block: another block means another segmentation."""
     block = plan.segments.model_dump(mode="json")
     return hashlib.sha256(json.dumps(block, sort_keys=True).encode()).hexdigest()
 
 
-def _kept(file: Path, asked: str, features: ir.Table) -> Segmentation | None:
+def _kept(file: Path, asked: str, features: ir.Table | None) -> Segmentation | None:
     """The kept segmentation, unless there is none, it was asked for differently, or a feature is gone."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -120,7 +128,9 @@ def _kept(file: Path, asked: str, features: ir.Table) -> Segmentation | None:
         raise BadInput(
             [Fault("segments/model.json", "", f"cannot be read ({error})", "Run with --refit-segments.")]
         ) from error
-    return model if model is not None and set(model.features) <= set(features.columns) else None
+    if model is None or features is None:
+        return model
+    return model if set(model.features) <= set(features.columns) else None
 
 
 def excluded(plan: Plan, tables: Tables, use: str) -> ir.Table | None:

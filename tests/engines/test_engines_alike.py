@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from customer_level_cases import plan_of, planted
 from engine_cases import OTHERS, QUICK_ON_POSTGRES, arrow, shuffled, workspace
 from oracle.random_workspace import random_workspace
 
@@ -27,6 +28,7 @@ from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.problem import response_rates
+from optimizer.result import Result
 from optimizer.segmenting import find_segments
 from optimizer.tables import Tables, open_tables
 from optimizer.timetable import Timetable
@@ -251,6 +253,17 @@ def test_features_segments_and_rates_are_equal(engine: str, opened: Any) -> None
         pd.testing.assert_frame_equal(other, first, check_exact=False, rtol=1e-12)
 
 
+@pytest.mark.parametrize("engine", QUICK_ON_POSTGRES)
+def test_bands_are_equal(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Every customer in the same band of response, and so the same contacts."""
+    base = planted(0.9, customers=700)
+    plan = plan_of(response={"from": "history", "customer_level": True})
+    found = runs_alike(engine, request, tmp_path, plan, arrow(base.tables))
+    bands = [run.response_bands for run in found]
+    assert bands[0] is not None
+    pd.testing.assert_frame_equal(bands[1], bands[0], check_exact=True)
+
+
 def reasons(restrictions: pa.Table) -> list[Any]:
     return sorted(restrictions["reason"].unique().to_pylist())
 
@@ -297,7 +310,7 @@ def runs_alike(
     folder: Path,
     plan: dict[str, Any],
     tables: dict[str, pa.Table],
-) -> None:
+) -> tuple[Result, Result]:
     """Runs the plan on DuckDB and on the engine, there with its rows in another order."""
     turned = {name: shuffled(table, seed=1) for name, table in tables.items()}
     loaded, options = workspace("duckdb", request, folder / "duckdb", plan, tables)
@@ -310,6 +323,7 @@ def runs_alike(
     for figure in ("status", "contacts", "cells", "reached"):
         assert other.summary[figure] == first.summary[figure]
     assert other.summary["expected_value"] == pytest.approx(first.summary["expected_value"], rel=1e-9)
+    return first, other
 
 
 @pytest.mark.parametrize("engine", OTHERS)
