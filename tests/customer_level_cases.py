@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from oracle.workspace_files import write_workspace
 
+from models.customer_response import UNIT
 from optimizer.plan_file import Plan, load_plan
 
 START, KEEP, TIRED = date(2026, 11, 30), 0.8, 14
@@ -113,3 +114,12 @@ def _history(factor: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
             "responded": (rng.random(len(rows)) < rate).astype(int),
         }
     )
+
+
+def drawn(effect: float, customers: int, seed: int) -> tuple[Any, Any, Any]:
+    """Points of eight features, of which the first tells the propensity; responses; expected ones."""
+    rng = np.random.default_rng(seed)
+    points = np.rint(rng.normal(size=(customers, 8)) * UNIT).astype(np.int64)
+    expected = rng.gamma(2, 0.06, customers)
+    factor = np.exp(effect * points[:, 0] / UNIT - effect**2 / 2)
+    return points, rng.poisson(expected * factor), expected

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from customer_level_cases import Planted, planted
+from customer_level_cases import Planted, drawn, planted
 
 from models.customer_response import UNIT, fit_bands
 from models.response import Rates
@@ -176,15 +176,6 @@ def test_without_history_a_warning_tells(base: Planted, tmp_path: Path) -> None:
     rates = rates_of(Planted(tables, base.factor).loaded(tmp_path))
     assert rates.bands is None
     assert any("too short" in words for words in rates.warnings)
-
-
-def drawn(effect: float, customers: int, seed: int) -> tuple[Any, Any, Any]:
-    """Points of eight features, of which the first tells the propensity; responses; expected ones."""
-    rng = np.random.default_rng(seed)
-    points = np.rint(rng.normal(size=(customers, 8)) * UNIT).astype(np.int64)
-    expected = rng.gamma(2, 0.06, customers)
-    factor = np.exp(effect * points[:, 0] / UNIT - effect**2 / 2)
-    return points, rng.poisson(expected * factor), expected
 
 
 def test_bands_where_there_is_nothing_to_find_are_rare() -> None:

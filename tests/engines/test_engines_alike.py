@@ -257,7 +257,7 @@ def test_features_segments_and_rates_are_equal(engine: str, opened: Any) -> None
 def test_bands_are_equal(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Every customer in the same band of response, and so the same contacts."""
     base = planted(0.9, customers=700)
-    plan = plan_of(response={"from": "history", "customer_level": True})
+    plan = plan_of(segments={"count": 2, "features": ["orders", "affinity", "response_rate"]})
     found = runs_alike(engine, request, tmp_path, plan, arrow(base.tables))
     bands = [run.response_bands for run in found]
     assert bands[0] is not None
