@@ -31,7 +31,8 @@ def compiled(
     elsewhere = _SETTINGS.CACHE_DIR
     _SETTINGS.CACHE_DIR = elsewhere or str(CACHE)  # read when a function is decorated, and then no more
     try:
-        way = "always" if inline else "never"
-        return numba.njit(cache=True, parallel=parallel, inline=way)(function)
+        if inline:
+            return numba.njit(cache=True, inline="always")(function)
+        return numba.njit(cache=True, parallel=parallel)(function)
     finally:
         _SETTINGS.CACHE_DIR = elsewhere
