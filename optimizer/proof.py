@@ -24,8 +24,9 @@ MOST_APART, MOST_FIGURES_APART = 1_000_000, 200_000
 """Up to so many fine cells each has its own best stream; beyond, like ones are put together. The second where
 customers have figures of their own: then each takes several times as long."""
 CHUNK = 20_000
-NEAR = 1e-2
-"""How near the search comes to a cell's best stream, as a share of a customer's mean value."""
+NEAR, NEAR_LIKE = 1e-2, 5e-2
+"""How near the search comes to a cell's best stream, as a share of a customer's mean value; the second where
+figures are put together: such cells have many streams worth nearly as much, and the bound is loose anyway."""
 MOST_MENU, MOST_LABELS = 100, 1 << 12
 
 Floats = NDArray[np.float64]
@@ -48,7 +49,8 @@ def bound_of_all(
     wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
     floor, _ = wide.best_known(wide.worth(prices), np.arange(len(wide.cells)), menu)
-    return beside + _searched(wide, pricing, prices, floor)
+    near = NEAR if problem.everyone.fine.own_figures is None else NEAR_LIKE
+    return beside + _searched(wide, pricing, prices, floor, near)
 
 
 def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
@@ -63,16 +65,16 @@ def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[
         floor = np.zeros(len(cells))
         own = cell[whole.cell[first:last] - n * CHUNK]
         np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
-        total += _searched(wide, solution.pricing, prices, floor)
+        total += _searched(wide, solution.pricing, prices, floor, NEAR)
         progress(f"{100 * here[-1] / len(fine):.0f} % of the customers")
     return total
 
 
-def _searched(pricing: Pricing, like: Pricing, prices: Floats, floor: Floats) -> float:
+def _searched(pricing: Pricing, like: Pricing, prices: Floats, floor: Floats, near: float) -> float:
     """A bound on what all customers' best streams are worth; `floor` is the worth of one of each cell's."""
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
     pricing.begin_like(like)
-    slack = NEAR * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
+    slack = near * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
     _, _, most = pricing.search(pricing.worth(prices), live, floor[live], slack, MOST_LABELS)
     return float(customers @ most)

@@ -67,7 +67,7 @@ def test_rules_hold_and_the_bound_is_one(
     judge(*workspace, most, apart)
 
 
-@settings(OFTEN, max_examples=60)
+@settings(OFTEN, max_examples=40)
 @given(small_workspaces(scores=True), st.integers(1, 3))
 def test_they_do_with_own_figures(
     workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int
