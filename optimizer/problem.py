@@ -39,6 +39,12 @@ from optimizer.switches import Switch, make_switches
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
+_OWN_RESPONSES = (
+    "segments.features: the segments are told apart by the same responses that their response rates are estimated "
+    "from; rates come out too high for segments with high ones and too low for the others. Leave response rates "
+    "out of segments.features, or give the table response_rates."
+)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -143,9 +149,17 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
         plan.period.start,
     )
     rates = estimate(counts, wanted)
+    if _made_of_responses(segments):
+        rates = replace(rates, warnings=(*rates.warnings, _OWN_RESPONSES))
     if not plan.response.customer_level:
         return rates
     return with_bands(plan, tables, segments, _shown(plan, tables, known), counts, rates)
+
+
+def _made_of_responses(segments: Segments) -> bool:
+    """Whether the segments were told apart by response rates."""
+    model = segments.segmentation
+    return model is not None and any(name.endswith("response_rate") for name in model.features)
 
 
 def _shown(plan: Plan, tables: Tables, known: ir.Table) -> ir.Table:
