@@ -20,9 +20,8 @@ from optimizer.solution import Solution
 from optimizer.stream_book import most_used
 from optimizer.streams import Pricing
 
-MOST_APART, MOST_FIGURES_APART = 1_000_000, 200_000
-"""Up to so many fine cells each has its own best stream; beyond, like ones are put together. The second where
-customers have figures of their own: then each takes several times as long."""
+MOST_APART = 1_000_000
+"""Up to so many fine cells each has its own best stream; beyond, like ones are put together."""
 CHUNK = 20_000
 NEAR, NEAR_LIKE = 1e-2, 5e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value; the second where
@@ -43,8 +42,7 @@ def bound_of_all(
     pricing, prices = solution.pricing, solution.linear.prices
     none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
     beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
-    most = MOST_APART if problem.everyone.fine.own_figures is None else MOST_FIGURES_APART
-    if len(problem.everyone.fine) <= most:
+    if len(problem.everyone.fine) <= MOST_APART:
         return beside + _each(plan, problem, solution, progress)
     wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])

@@ -93,10 +93,7 @@ def judge(
         SEEN[kind + "impossible"] += 1
         assert not_solved(plan, tables)
         return
-    with (
-        mock.patch.object(proof, "MOST_APART", proof.MOST_APART if apart else 0),
-        mock.patch.object(proof, "MOST_FIGURES_APART", proof.MOST_FIGURES_APART if apart else 0),
-    ):
+    with mock.patch.object(proof, "MOST_APART", proof.MOST_APART if apart else 0):
         result = run(plan, tables)
     if result is None:
         SEEN[kind + "too coarse"] += 1
