@@ -40,9 +40,9 @@ from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
 _OWN_RESPONSES = (
-    "segments.features: the segments are told apart by the same responses that their response rates are estimated "
-    "from; rates come out too high for segments with high ones and too low for the others. Leave response rates "
-    "out of segments.features, or give the table response_rates."
+    "segments.features: the segments are told apart by the same responses that their response rates are "
+    "estimated from; rates come out too high where these were many and too low elsewhere. Leave response "
+    "rates out of segments.features, or give the table response_rates."
 )
 
 
