@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from optimizer.customer_keys import CustomerKeys
 from optimizer.customer_lists import CodeLists, Lists
 from optimizer.engine import Engine
 from optimizer.fine_cells import FineCells
-from optimizer.frames import table_of
 from optimizer.leeway import Effects, Leeway, joined
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
@@ -111,7 +112,6 @@ class AllCells:
         fine = self.fine
         book = {
             "kind": fine.kind,
-            "earlier": fine.lists.sums[fine.listed],
             "tired": fine.tired[fine.listed],
             "cell": self.cell,
             "twin": self.twin,
@@ -121,9 +121,10 @@ class AllCells:
         if fine.own_figures is not None:
             key.append("figures")
             book["figures"] = fine.own_figures
-        kinds = {**dict.fromkeys(book, "int32"), "earlier": "int64"}
-        found = fine.members.join(table_of(pd.DataFrame(book), kinds), key)
-        return engine.keep("customer_cells", found.drop(*key))
+        # Arrays go over as they are: there are as many rows as cells, and a DataFrame would copy them twice.
+        told = {name: pa.array(own.astype(np.int32, copy=False)) for name, own in book.items()}
+        rows = ibis.memtable(pa.table({**told, "earlier": pa.array(fine.lists.sums[fine.listed])}))
+        return engine.keep("customer_cells", fine.members.join(rows, key).drop(*key))
 
 
 def make_cells(
