@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -110,7 +111,7 @@ class AllCells:
         `entries` has one for each cell that fine ones are placed in.
         """
         fine = self.fine
-        book = {
+        book: dict[str, NDArray[Any]] = {
             "kind": fine.kind,
             "tired": fine.tired[fine.listed],
             "cell": self.cell,
