@@ -50,7 +50,7 @@ def not_solved(plan: dict[str, Any], tables: dict[str, pd.DataFrame]) -> bool:
 
 
 OFTEN = settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -67,7 +67,7 @@ def test_rules_hold_and_the_bound_is_one(
     judge(*workspace, most, apart)
 
 
-@settings(OFTEN, max_examples=40)
+@settings(OFTEN, max_examples=28)
 @given(small_workspaces(scores=True), st.integers(1, 3))
 def test_they_do_with_own_figures(
     workspace: tuple[dict[str, Any], dict[str, pd.DataFrame]], most: int
