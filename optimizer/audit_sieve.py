@@ -80,7 +80,7 @@ class _Sieve:
         said, opened = self._permissions(), self._bits(self._opened)
         told = said.group_by("customer_id").agg(allowed=bit_or(said.allowed), denied=bit_or(said.denied))
         told = told.select("customer_id", may=_without(told.allowed | opened, told.denied))
-        of_kind = [sum(self._bit.get(q, 0) for q in _asked(kind)) for kind in self._contacts.kinds]
+        of_kind = self._of_kinds()
         asked = lists.bits(
             [of_kind[kind] if own else 0 for kind, own in zip(dated.kind, dated.planned, strict=True)]
         )
@@ -104,6 +104,10 @@ class _Sieve:
     def _bits(self, wanted: Callable[[Question], bool]) -> ir.IntegerScalar:
         return ibis.literal(sum(bit for q, bit in self._bit.items() if wanted(q)), "int64")
 
+    def _of_kinds(self) -> list[int]:
+        """What a contact of each kind asks."""
+        return [sum(self._bit.get(q, 0) for q in _asked(kind)) for kind in self._contacts.kinds]
+
     def _opened(self, question: Question) -> bool:
         """Whether the answer is yes unless a permission says otherwise."""
         channel = self._plan.channels.get(question[0]) if _of_permission(question) else None
@@ -111,7 +115,7 @@ class _Sieve:
 
     def _asking(self) -> ir.Table:
         """What the calendar asks: CONTACT and asked, for each contact."""
-        bits = [sum(self._bit.get(q, 0) for q in _asked(kind)) for kind in self._contacts.kinds]
+        bits = self._of_kinds()
         asking = self._contacts.book[[CODE, "day", "kind"]]
         asking = asking.assign(asked=[bits[kind] for kind in asking.kind])
         book = table_of(asking, {**dict.fromkeys(asking.columns, "int32"), "asked": "int64"})
