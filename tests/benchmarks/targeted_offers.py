@@ -7,41 +7,26 @@ the four heuristics that were published with the problem.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from targeted_offers_program import read_offers
+from known_offers import CUT, FOLDER, KNOWN, instance
 from targeted_offers_workspace import write_offers
 
 from optimizer import pipeline
 from optimizer.plan_file import load_plan
 
-FOLDER = os.environ.get("CONTACTPLAN_TARGETED_OFFERS", "")
 HEURISTICS = ["tabu", "gates", "hr1", "hr2"]
 MOST_GAP, MEAN_GAP, MOST_SECONDS = 0.02, 0.005, 60.0
-CUT = 1.0  # the known optima are cut to whole numbers
 GAPS: dict[str, float] = {}
-
-
-def known_values() -> pd.DataFrame:
-    """Instance by instance what is known, the smallest first."""
-    if not FOLDER:
-        return pd.DataFrame({"clients": [], "products": [], "optimum": []})
-    table = pd.read_csv(Path(FOLDER) / "known_values.csv", index_col="instance")
-    return table.assign(size=table.clients * table.products).sort_values("size", kind="stable")
-
-
-KNOWN = known_values()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FOLDER, reason="CONTACTPLAN_TARGETED_OFFERS names no folder with the instances")
 @pytest.mark.parametrize("name", KNOWN.index)
 def test_value_of_targeted_offers(name: str, tmp_path: Path) -> None:
-    offers, known = read_offers(Path(FOLDER) / f"{name}.txt.gz"), KNOWN.loc[name]
+    offers, known = instance(name), KNOWN.loc[name]
     plan, began = load_plan(write_offers(tmp_path, offers)), time.perf_counter()
     result = pipeline.run(plan)
     seconds = time.perf_counter() - began

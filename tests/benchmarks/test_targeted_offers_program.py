@@ -7,14 +7,12 @@ for each. `python -m pytest -m slow -s -k targeted_offers` prints the figures.
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from targeted_offers_program import Offers, compact_bound, offers_pricing, read_offers
+from known_offers import CUT, FOLDER, KNOWN, instance
+from targeted_offers_program import Offers, compact_bound, offers_pricing
 
 from optimizer.linear_plan import LinearPlan
 from optimizer.opening import generation_of
@@ -22,20 +20,7 @@ from optimizer.solution import solve
 from optimizer.solution_tolerance import tolerance_of
 from optimizer.streams import Pricing
 
-FOLDER = os.environ.get("CONTACTPLAN_TARGETED_OFFERS", "")
 MOST_ABOVE = 0.02
-CUT = 1.0  # the known optima are cut to whole numbers
-
-
-def known_values() -> pd.DataFrame:
-    """Instance by instance: clients, products and the known optimum; the smallest first."""
-    if not FOLDER:
-        return pd.DataFrame({"clients": [], "products": [], "optimum": []})
-    table = pd.read_csv(Path(FOLDER) / "known_values.csv", index_col="instance")
-    return table.assign(size=table.clients * table.products).sort_values("size", kind="stable")
-
-
-KNOWN = known_values()
 # Generation proves the same bound as the compact program; on the largest it takes very long to do so.
 GENERATED = [name for name in KNOWN.index if KNOWN.clients[name] * KNOWN.products[name] <= 10_000]
 FEW = [name for name in KNOWN.index if KNOWN.clients[name] <= 300 and KNOWN.products[name] <= 5]
@@ -83,7 +68,7 @@ def test_tiny_offers_by_eye() -> None:
 @pytest.mark.parametrize("name", KNOWN.index)
 def test_root_bound(name: str) -> None:
     """Clients linked to products one by one: the bound before anything is branched on."""
-    offers, began = read_offers(Path(FOLDER) / f"{name}.txt.gz"), time.perf_counter()
+    offers, began = instance(name), time.perf_counter()
     bound, optimum = compact_bound(offers), KNOWN.optimum[name]
     print("", words(name, bound, began), sep="\n")
     assert optimum - 1e-6 * optimum <= bound <= (1 + MOST_ABOVE) * (optimum + CUT)
@@ -93,7 +78,7 @@ def test_root_bound(name: str) -> None:
 @pytest.mark.skipif(not FOLDER, reason="CONTACTPLAN_TARGETED_OFFERS names no folder with the instances")
 @pytest.mark.parametrize("name", GENERATED)
 def test_generation_proves_the_same_bound(name: str) -> None:
-    offers, began = read_offers(Path(FOLDER) / f"{name}.txt.gz"), time.perf_counter()
+    offers, began = instance(name), time.perf_counter()
     bound = root(offers_pricing(offers)).bound
     print("", words(name, bound, began), sep="\n")
     assert bound == pytest.approx(compact_bound(offers), rel=2e-5)
@@ -103,7 +88,7 @@ def test_generation_proves_the_same_bound(name: str) -> None:
 @pytest.mark.skipif(not FOLDER, reason="CONTACTPLAN_TARGETED_OFFERS names no folder with the instances")
 @pytest.mark.parametrize("name", FEW)
 def test_whole_plan(name: str) -> None:
-    offers, began = read_offers(Path(FOLDER) / f"{name}.txt.gz"), time.perf_counter()
+    offers, began = instance(name), time.perf_counter()
     solution = solve(offers_pricing(offers), len(offers.most), lambda _: None)
     whole, optimum = solution.whole, KNOWN.optimum[name]
     print("", words(name, solution.linear_bound, began), sep="\n")
