@@ -24,6 +24,7 @@ def contact_counts(
     window_days: int,
     fatigue: tuple[float, int],
     as_of: date,
+    since: int | None = None,
 ) -> pd.DataFrame:
     """Count contacts, responses and exposure by segment × campaign × type × channel.
 
@@ -32,6 +33,7 @@ def contact_counts(
     campaign once. A response counts with 0 ≤ `responded_on` − `contacted_on` ≤ `window_days`, or where
     `responded_on` is not known. `exposure` is Σ keep^k over the contacts, k = the customer's contacts in the
     `days` before (`fatigue` = (keep, days)), so that responses / exposure is the rate without fatigue.
+    Contacts before the day `since`, counted from `as_of`, only tire.
 
     Returns columns segment, campaign, type ("" if unknown), channel, complete, contacts, responses, exposure.
     `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out
@@ -41,11 +43,11 @@ def contact_counts(
     contacts, kinds = _coded(_contacts(contact_history, window_days, as_of))
     known = segments.select("customer_id", "segment")
     over = contacts.day < -window_days
-    past = _exposed(contacts.filter(over), known, days).assign(complete=True)
+    past = _exposed(contacts.filter(over), known, days, since).assign(complete=True)
     recent = contacts.filter(~over)
-    recent = (_told(recent, known) if len(past) else _exposed(recent, known, days)).assign(complete=False)
+    recent = _told(recent, known) if len(past) else _exposed(recent, known, days, since)
     # The engine counts whole numbers only; what is rounded is added here, in one fixed order.
-    sizes = pd.concat([past, recent]).merge(kinds, on="code", validate="many_to_one")
+    sizes = pd.concat([past, recent.assign(complete=False)]).merge(kinds, on="code", validate="many_to_one")
     sizes = sizes.sort_values([*COUNT_KEY, "earlier"], ignore_index=True)
     sizes["exposure"] = sizes["contacts"] * keep ** sizes["earlier"].astype("float64")
     sums = sizes.groupby(COUNT_KEY, as_index=False, sort=True)
@@ -156,17 +158,18 @@ def _once(contacts: ir.Table) -> ir.Table:
     return rows.agg(code=contacts.code.max(), response=contacts.response.max())
 
 
-def _exposed(contacts: ir.Table, segments: ir.Table, days: int) -> pd.DataFrame:
+def _exposed(contacts: ir.Table, segments: ir.Table, days: int, since: int | None) -> pd.DataFrame:
     """Contacts and responses by segment, code and earlier contacts, each contact once.
 
     As a rule no row stands for the contact of another one, and to look is one sorting of the contacts, which
     counts the earlier ones, too; to take each once is a second.
     """
-    found = _by_earlier(contacts, segments, days)
-    return _by_earlier(_once(contacts), segments, days) if found["repeated"].any() else found
+    found = _by_earlier(contacts, segments, days, since)
+    repeated = found["repeated"].any()
+    return _by_earlier(_once(contacts), segments, days, since) if repeated else found
 
 
-def _by_earlier(contacts: ir.Table, segments: ir.Table, days: int) -> pd.DataFrame:
+def _by_earlier(contacts: ir.Table, segments: ir.Table, days: int, since: int | None) -> pd.DataFrame:
     """The same of all rows; `repeated` counts those that stand for the contact of another row."""
     earlier: Any = ibis.literal(0)
     if days > 0:
@@ -175,7 +178,8 @@ def _by_earlier(contacts: ir.Table, segments: ir.Table, days: int) -> pd.DataFra
     ordered = ibis.window(group_by="customer_id", order_by=["day", "place"])
     last_day, last_place = contacts.day.lag().over(ordered), contacts.place.lag().over(ordered)
     again = ((last_day == contacts.day) & (last_place == contacts.place)).ifelse(1, 0)
-    return _counted(contacts.mutate(earlier=earlier, repeated=again), segments)
+    told = contacts.mutate(earlier=earlier, repeated=again)
+    return _counted(told if since is None else told.filter(told.day >= since), segments)
 
 
 def _told(contacts: ir.Table, segments: ir.Table) -> pd.DataFrame:

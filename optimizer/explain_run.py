@@ -20,7 +20,7 @@ from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.output_tables import OutputTables
 from optimizer.plan_file import Plan
-from optimizer.problem import response_rates
+from optimizer.response_rates import response_rates
 from optimizer.result import FORMULA_STARTS
 from optimizer.run_folder import run_folder
 from optimizer.segmenting import Segments, kept_segmentation

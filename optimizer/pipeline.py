@@ -24,8 +24,9 @@ from optimizer.menu_solution import solve_from_menu
 from optimizer.permission_worth import permission_worth
 from optimizer.plan_file import Plan
 from optimizer.planned import Planned
-from optimizer.problem import Problem, make_problem, out_of_reach, response_rates, why_empty
+from optimizer.problem import Problem, make_problem, out_of_reach, why_empty
 from optimizer.proof import bound_of_all
+from optimizer.response_rates import response_rates
 from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
 from optimizer.schedule import Schedule, Scheduler

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil
 
-import ibis.expr.types as ir
 import numpy as np
-import pandas as pd
 
-from models.contact_counts import contact_counts
-from models.response import Rates, estimate, from_table
+from models.response import Rates
 from optimizer.cells import AllCells, Cells, make_cells
 from optimizer.committed import committed_contacts
 from optimizer.contact_figures import (
@@ -22,28 +19,20 @@ from optimizer.contact_figures import (
 )
 from optimizer.customer_keys import CustomerKeys, customer_keys
 from optimizer.fine_cells import fine_cells
-from optimizer.frames import frame_of
 from optimizer.kinds import kinds_of
 from optimizer.limits import Limit, make_limits
 from optimizer.own_figures import OwnFigures, own_figures
 from optimizer.own_limits import contact_rules
 from optimizer.patterns import Patterns
 from optimizer.plan_file import Plan
-from optimizer.response_bands import with_bands
 from optimizer.rules import ContactRules
-from optimizer.segmenting import Segments, excluded
+from optimizer.segmenting import Segments
 from optimizer.stream_book import StreamBook
 from optimizer.stream_graph import StreamGraph, build_graph
 from optimizer.streams import Pricing
 from optimizer.switches import Switch, make_switches
 from optimizer.tables import Tables
 from optimizer.timetable import Timetable
-
-_OWN_RESPONSES = (
-    "segments.features: the segments are told apart by the same responses that their response rates are "
-    "estimated from; rates come out too high where these were many and too low elsewhere. Leave response "
-    "rates out of segments.features, or give the table response_rates."
-)
 
 
 @dataclass(frozen=True)
@@ -124,48 +113,6 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     )
     objective = objective_of(plan, figures)
     return Problem(timetable, rules, keys, everyone, cells, limits, switches, figures, objective, graph, own)
-
-
-def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
-    """The rates of every segment, campaign and channel, as the plan says."""
-    wanted = pd.DataFrame(
-        [
-            (segment, name, campaign.type, channel)
-            for segment in segments.profile.segment.astype(str)
-            for name, campaign in plan.campaigns.items()
-            for channel in dict.fromkeys(campaign.channels)
-        ],
-        columns=["segment", "campaign", "type", "channel"],
-    )
-    if plan.response.from_ == "table":
-        return from_table(frame_of(tables.response_rates), wanted)
-    barred = excluded(plan, tables, "response")
-    known = segments.table if barred is None else segments.table.anti_join(barred, "customer_id")
-    counts = contact_counts(
-        tables.contact_history,
-        known.select("customer_id", "segment"),
-        plan.response.window_days,
-        (plan.fatigue.keep, plan.fatigue.days),
-        plan.period.start,
-    )
-    rates = estimate(counts, wanted)
-    if _made_of_responses(segments):
-        rates = replace(rates, warnings=(*rates.warnings, _OWN_RESPONSES))
-    if not plan.response.customer_level:
-        return rates
-    return with_bands(plan, tables, segments, _shown(plan, tables, known), counts, rates)
-
-
-def _made_of_responses(segments: Segments) -> bool:
-    """Whether the segments were told apart by response rates."""
-    model = segments.segmentation
-    return model is not None and any(name.endswith("response_rate") for name in model.features)
-
-
-def _shown(plan: Plan, tables: Tables, known: ir.Table) -> ir.Table:
-    """Of those whose responses may be used the customers whose features may be, too."""
-    barred = excluded(plan, tables, "segments")
-    return known if barred is None else known.anti_join(barred, "customer_id")
 
 
 def out_of_reach(problem: Problem) -> list[str]:

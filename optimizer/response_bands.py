@@ -2,8 +2,7 @@
 
 The model is told what was known before the responses that it explains: features and segments as of the first
 day of the outcome window (the later half of the history, at most half a year), responses of that window.
-(Among customers whose segment is known only after it, high responses before the window would go with low ones
-in it: the segment has seen their sum.) Customers then get their bands by their features as of the period's
+(Why stands in `optimizer.past_segments`.) Customers then get their bands by their features as of the period's
 start. Each date's features are scaled by that date's means and standard deviations, since a longer history
 makes all counts larger.
 """
@@ -11,7 +10,7 @@ makes all counts larger.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import ibis.expr.types as ir
 import numpy as np
@@ -19,17 +18,17 @@ import pandas as pd
 
 from models.contact_counts import RATE_UNITS, customer_outcomes, outcome_days
 from models.customer_response import COLUMNS, UNIT, CustomerBands, SegmentBands, bands_of, fit_bands
-from models.features import customer_features, feature_names
+from models.features import feature_names
 from models.response import Rates, estimate
 from optimizer.frames import frame_of
 from optimizer.kinds import segment_order
+from optimizer.past_segments import OUTCOME_DAYS, features_as_of, segments_then
 from optimizer.plan_file import Plan
 from optimizer.segmenting import Segments
 from optimizer.tables import Tables
 from segments.clustering import Segmentation, sample_for_fit
-from segments.scaling import scaled, scaled_column, scales
+from segments.scaling import scaled, scaled_column
 
-OUTCOME_DAYS = 182
 SAMPLE = 200_000
 """So many customers, those of lowest md5, are what the model is fitted to."""
 
@@ -92,7 +91,7 @@ class _Past:
         engine, plan, tables = self.tables.engine, self.plan, self.tables
         wanted = tuple(dict.fromkeys([*self.names, *self._segmentation_features()]))
         as_of = plan.period.start + timedelta(days=self.days[0])
-        before = engine.keep("features before", _features(plan, tables, as_of, wanted))
+        before = engine.keep("features before", features_as_of(plan, tables, as_of, wanted))
         before = before.semi_join(self.known, "customer_id")
         labels = engine.keep("segments before", self._segments(before))
         outcomes = customer_outcomes(
@@ -116,14 +115,10 @@ class _Past:
         return () if self.segmentation is None else self.segmentation.features
 
     def _segments(self, before: ir.Table) -> ir.Table:
-        """The segments as they were, by that date's scales; those of an own column are taken as they are."""
-        model = self.segmentation
-        if model is None:
+        """The segments as they were; those of an own column are taken as they are."""
+        if self.segmentation is None:
             return self.known.select("customer_id", "segment")
-        sample = sample_for_fit(before, self.plan.seed)
-        raw = sample[list(model.features)].to_numpy(dtype=np.float64, na_value=np.nan)
-        medians, spreads = (tuple(part.tolist()) for part in scales(raw))
-        return replace(model, medians=medians, spreads=spreads).assign(before)
+        return segments_then(self.segmentation, before, self.plan.seed)
 
 
 def with_bands(
@@ -152,7 +147,7 @@ def _bands_today(
 ) -> ir.Table:
     """customer_id and band by the features as of the period's start."""
     engine = tables.engine
-    features = _features(plan, tables, plan.period.start, names).semi_join(known, "customer_id")
+    features = features_as_of(plan, tables, plan.period.start, names).semi_join(known, "customer_id")
     features = engine.keep("features for bands", features)
     today = _Scaling.of(sample_for_fit(features, plan.seed), names)
     points = features.select("customer_id", **today.columns(features))
@@ -180,14 +175,8 @@ def _names(plan: Plan, tables: Tables) -> tuple[str, ...]:
     channels, named = list(plan.channels), plan.segments.features
     if named is not None:
         return tuple(dict.fromkeys(named))
-    features = _features(plan, tables, plan.period.start, None)
+    features = features_as_of(plan, tables, plan.period.start, None)
     return feature_names(features, tables.customers, channels)
-
-
-def _features(plan: Plan, tables: Tables, as_of: date, names: tuple[str, ...] | None) -> ir.Table:
-    """The customers' features as of a day; None stands for all."""
-    sources = (tables.customers, tables.transactions, tables.contact_history)
-    return customer_features(*sources, as_of, list(plan.channels), wanted=names)
 
 
 def _rates_of_all(plan: Plan, counts: pd.DataFrame) -> pd.DataFrame:

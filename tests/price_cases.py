@@ -16,7 +16,8 @@ from models.response import Rates
 from optimizer.generation import Generation
 from optimizer.linear_plan import Shortage
 from optimizer.plan_file import Plan, load_plan
-from optimizer.problem import Problem, make_problem, response_rates
+from optimizer.problem import Problem, make_problem
+from optimizer.response_rates import response_rates
 from optimizer.segmenting import Segments, find_segments
 from optimizer.solution import Solution, solve
 from optimizer.tables import Tables, open_tables

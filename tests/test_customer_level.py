@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from customer_level_cases import RATES, Planted, drawn, planted
+from customer_level_cases import Planted, drawn, planted
 
 from models.customer_response import UNIT, fit_bands
 from models.response import Rates
@@ -18,8 +18,8 @@ from optimizer.explain_run import read_customers_run
 from optimizer.faults import BadInput
 from optimizer.frames import frame_of
 from optimizer.plan_file import Plan
-from optimizer.problem import response_rates
 from optimizer.report import render
+from optimizer.response_rates import response_rates
 from optimizer.run_folder import run_folder
 from optimizer.segmenting import find_segments
 from optimizer.tables import open_tables
@@ -97,18 +97,6 @@ def test_segments_that_remember_responses_make_no_bands(tmp_path: Path) -> None:
     base = planted(0.0)
     found = rates_of(base.loaded(tmp_path, segments={"count": 3, "features": ["response_rate", "orders"]}))
     assert found.bands is None
-
-
-def test_segments_made_of_the_responses_that_their_rates_come_from_are_told(tmp_path: Path) -> None:
-    """Rates are then too high where there were many responses: half of what is seen there is luck."""
-    base = planted(0.0)
-    for features, told in ((["response_rate", "orders"], True), (["affinity"], False)):
-        segments = {"count": 3, "features": features}
-        found = rates_of(base.loaded(tmp_path / features[0], segments=segments, response=PLAIN))
-        assert any(words.startswith("segments.features: ") for words in found.warnings) == told
-        pairs = zip(found.frame.campaign, found.frame.channel, strict=True)
-        spread = found.frame.response_rate / [RATES[pair] for pair in pairs]
-        assert (spread.max() > 1.5) == told
 
 
 def test_alike_customers_change_nothing(tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ def history(*rows):
     return pd.DataFrame(table, columns=list(HISTORY))
 
 
-def count(frame, segments=None, window_days=14, fatigue=(0.5, 28), as_of=AS_OF):
+def count(frame, segments=None, window_days=14, fatigue=(0.5, 28), as_of=AS_OF, since=None):
     rows = pa.Table.from_pandas(frame, schema=pa.schema(list(HISTORY.items())), preserve_index=False)
     segments = segments or dict.fromkeys(sorted(set(frame["customer_id"])), "1")
     named = pa.table({"customer_id": list(segments), "segment": list(segments.values())})
     con = ibis.duckdb.connect()
     tables = (con.create_table("history", rows), con.create_table("segments", named))
-    return contact_counts(*tables, window_days, fatigue, as_of)
+    return contact_counts(*tables, window_days, fatigue, as_of, since)
 
 
 def wanted(*rows):
@@ -66,6 +66,12 @@ def test_counts_small_enough_to_check_by_eye():
     assert got.loc["email", ["contacts", "responses", "exposure"]].tolist() == [5, 2, 1 + 0.5 + 0.125 * 2 + 1]
     assert got.loc["sms", ["contacts", "responses", "exposure"]].tolist() == [1, 0, 0.5]
     assert got["complete"].all()
+
+
+def test_contacts_before_the_first_day_only_tire():
+    frame = history(("a", 1, "email", "sale", {"responded": 1}), ("a", 5, "email", "sale"))
+    got = count(frame, since=-55)  # January 5th
+    assert got[["contacts", "responses", "exposure"]].values.tolist() == [[1, 0, 0.5]]
 
 
 def test_control_undelivered_strangers_and_the_future_are_no_contacts():

@@ -27,7 +27,7 @@ from optimizer.committed import committed_contacts
 from optimizer.faults import BadInput, Fault
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
-from optimizer.problem import response_rates
+from optimizer.response_rates import response_rates
 from optimizer.result import Result
 from optimizer.segmenting import find_segments
 from optimizer.tables import Tables, open_tables
