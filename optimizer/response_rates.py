@@ -16,6 +16,7 @@ from optimizer.plan_file import Plan
 from optimizer.response_bands import with_bands
 from optimizer.segmenting import Segments, excluded
 from optimizer.tables import Tables
+from segments.clustering import Segmentation
 
 _OWN_RESPONSES = (
     "segments.features: the segments are told apart by the same responses that their response rates are "
@@ -38,50 +39,39 @@ def response_rates(plan: Plan, tables: Tables, segments: Segments) -> Rates:
     )
     if plan.response.from_ == "table":
         return from_table(frame_of(tables.response_rates), wanted)
-    barred = excluded(plan, tables, "response")
-    known = segments.table if barred is None else segments.table.anti_join(barred, "customer_id")
-    counts, warnings = _counts(plan, tables, segments, known)
+    counts, warnings = _counts(plan, tables, segments)
     rates = estimate(counts, wanted)
     rates = replace(rates, warnings=(*rates.warnings, *warnings))
     if not plan.response.customer_level:
         return rates
-    return with_bands(plan, tables, segments, _shown(plan, tables, known), counts, rates)
+    shown = _without(segments.table, plan, tables, "response", "segments")
+    return with_bands(plan, tables, segments, shown, counts, rates)
 
 
-def _counts(
-    plan: Plan, tables: Tables, segments: Segments, known: ir.Table
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _counts(plan: Plan, tables: Tables, segments: Segments) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Contacts and responses by segment, and warnings.
 
     Where responses make the segments, those of the later half of the history are counted, by the segments as
     they were before it.
     """
-    if not _made_of_responses(segments):
-        return _counted(plan, tables, known), ()
+    model = segments.segmentation
+    if model is None or not any(name.endswith("response_rate") for name in model.features):
+        return _counted(plan, tables, segments.table), ()
     days = outcome_days(tables.contact_history, plan.response.window_days, plan.period.start, OUTCOME_DAYS)
     if days is not None:
-        counts = _counted(plan, tables, _segments_before(plan, tables, segments, known, days[0]), days[0])
+        counts = _counted(plan, tables, _segments_before(plan, tables, model, days[0]), days[0])
         tables.engine.drop("segments before")
         if counts.complete.any():
             return counts, ()
-    return _counted(plan, tables, known), (_OWN_RESPONSES,)
+    return _counted(plan, tables, segments.table), (_OWN_RESPONSES,)
 
 
-def _made_of_responses(segments: Segments) -> bool:
-    """Whether the segments were told apart by response rates."""
-    model = segments.segmentation
-    return model is not None and any(name.endswith("response_rate") for name in model.features)
-
-
-def _segments_before(plan: Plan, tables: Tables, segments: Segments, known: ir.Table, day: int) -> ir.Table:
-    """customer_id and segment of the `known` customers as of a day counted from the period's start."""
-    assert segments.segmentation is not None
+def _segments_before(plan: Plan, tables: Tables, model: Segmentation, day: int) -> ir.Table:
+    """customer_id and segment as of a day counted from the period's start."""
     engine, as_of = tables.engine, plan.period.start + timedelta(days=day)
-    features = features_as_of(plan, tables, as_of, segments.segmentation.features)
-    features = engine.keep("features before", features)
-    barred = excluded(plan, tables, "segments")
-    then = segments_then(segments.segmentation, features, plan.seed, barred)
-    then = engine.keep("segments before", then.semi_join(known, "customer_id"))
+    features = engine.keep("features before", features_as_of(plan, tables, as_of, model.features))
+    then = segments_then(model, features, plan.seed, excluded(plan, tables, "segments"))
+    then = engine.keep("segments before", then)
     engine.drop("features before")
     return then
 
@@ -89,7 +79,7 @@ def _segments_before(plan: Plan, tables: Tables, segments: Segments, known: ir.T
 def _counted(plan: Plan, tables: Tables, segments: ir.Table, since: int | None = None) -> pd.DataFrame:
     return contact_counts(
         tables.contact_history,
-        segments.select("customer_id", "segment"),
+        _without(segments, plan, tables, "response").select("customer_id", "segment"),
         plan.response.window_days,
         (plan.fatigue.keep, plan.fatigue.days),
         plan.period.start,
@@ -97,7 +87,9 @@ def _counted(plan: Plan, tables: Tables, segments: ir.Table, since: int | None =
     )
 
 
-def _shown(plan: Plan, tables: Tables, known: ir.Table) -> ir.Table:
-    """Of those whose responses may be used the customers whose features may be, too."""
-    barred = excluded(plan, tables, "segments")
-    return known if barred is None else known.anti_join(barred, "customer_id")
+def _without(customers: ir.Table, plan: Plan, tables: Tables, *uses: str) -> ir.Table:
+    """The customers whom no open restriction keeps out of these uses."""
+    for use in uses:
+        barred = excluded(plan, tables, use)
+        customers = customers if barred is None else customers.anti_join(barred, "customer_id")
+    return customers
