@@ -22,16 +22,14 @@ def committed_contacts(plan: Plan, tables: Tables) -> pd.DataFrame:
     the period. A contact told in both counts once, at the commitment's cost.
     """
     start = ibis.date(plan.period.start)
-    first = min((campaign.from_ for campaign in plan.campaigns.values()), default=plan.period.start)
+    begun = {name: c.from_ for name, c in plan.campaigns.items() if c.from_ < plan.period.start}
     history, promised = tables.contact_history, tables.commitments
     history = history.filter(
         (history.delivered == 1)
         & (history.control == 0)
-        & ibis.or_(
-            ibis.literal(False), *(_since(history, name, c.from_) for name, c in plan.campaigns.items())
-        )
+        & ibis.or_(ibis.literal(False), *(_since(history, name, first) for name, first in begun.items()))
     )
-    earliest = min(first, plan.period.start)
+    earliest = min([plan.period.start, *begun.values()])
     promised = promised.filter(promised.contact_on >= ibis.date(earliest))
     rows = ibis.union(
         _columns(history, history.contacted_on.delta(start, unit="day"), ibis.null("float64")),

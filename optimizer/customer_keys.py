@@ -109,11 +109,10 @@ def customer_keys(
         keys = _with(keys, None if own is None else summed(own, {name: marks(counts[name])}))
     scores = own_scores(plan, tables, timetable)
     keys = _with(keys, None if scores is None else scores.told())
-    keys = _with(_with(keys, bands), earlier.told)
+    keys = _with(_with(keys, bands), earlier.told())
     limited = any(cap.own for cap in rules.caps)
-    limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
-    keys = keys.mutate(max_contacts=limit) if limited else keys.drop("max_contacts")
-    table = tables.engine.keep("customer_keys", keys.drop("earlier_contacts"))
+    keys = _with_own_limit(keys, earlier, timetable, rules) if limited else keys.drop("max_contacts")
+    table = tables.engine.keep("customer_keys", keys)
     lists: dict[str, Lists] = {
         name: {NONE: ()} if own is None else read_lists(table, name, own) for name, own in rows.items()
     }
@@ -139,6 +138,14 @@ def _with(keys: ir.Table, told: ir.Table | None) -> ir.Table:
     names = [name for name in told.columns if name != "customer_id"]
     keys = keys.left_join(told, "customer_id").drop("customer_id_right")
     return keys.mutate(**{name: keys[name].fill_null(NONE) for name in names})
+
+
+def _with_own_limit(
+    keys: ir.Table, earlier: EarlierLists, timetable: Timetable, rules: ContactRules
+) -> ir.Table:
+    keys = _with(keys, earlier.contacts())
+    limit = own_limit(keys.max_contacts, keys.earlier_contacts, timetable, rules)
+    return keys.mutate(max_contacts=limit).drop("earlier_contacts")
 
 
 def _audience_bits(customers: ir.Table, audiences: list[str]) -> dict[str, ir.Value]:
