@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer import stream_choice
-from optimizer.cells import provisional_plans
+from optimizer.choosers import choosers_of, rows_of
 from optimizer.customer_keys import CustomerKeys
 from optimizer.figures_worth import FiguresWorth, OwnWorth
 from optimizer.fine_cells import FineCells
-from optimizer.menu import Menu
+from optimizer.menu import BITS, Menu
 from optimizer.menu_fit import MenuFit
 from optimizer.prices import fixed_tolls
-from optimizer.stream_choice import BITS, EMPTY, Choosers, MenuWorth
+from optimizer.stream_choice import EMPTY, MenuWorth
 from optimizer.timetable import Timetable
 
 BLOCKS = 400
@@ -64,7 +64,7 @@ class MenuChoice:
         figures: FiguresWorth,
     ) -> None:
         self.fine, self.menu, self.pricing = fine, menu, menu.pricing
-        self._choosers, self._free = _choosers(fine, menu, fit, keys, timetable, figures.dearer), fit.free
+        self._choosers, self._free = choosers_of(fine, menu, fit, keys, timetable, figures.dearer), fit.free
         self._figures = figures
         self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
         self._stream_use, self._tiring = self._uses(), self._tires()
@@ -101,7 +101,7 @@ class MenuChoice:
         self.blocks = _blocks(fine) if blocks is None else blocks
         self.segment = fine.segment_of_kind[fine.kind[self.blocks[:-1]]]
         self._choosers = self._choosers._replace(
-            figures=_rows_of(fine), kind=fine.kind, listed=fine.listed, customers=fine.customers
+            figures=rows_of(fine), kind=fine.kind, listed=fine.listed, customers=fine.customers
         )
 
     @property
@@ -252,52 +252,3 @@ def _blocks(fine: FineCells) -> NDArray[np.int64]:
     run = before * BLOCKS // max(1, int(fine.customers.sum()))
     begins = np.flatnonzero(np.diff(run, prepend=-1) | np.diff(segment, prepend=-1))
     return np.append(begins, len(fine)).astype(np.int64)
-
-
-def _rows_of(fine: FineCells) -> NDArray[np.int32]:
-    """By cell the row of its figures."""
-    return fine.figures.astype(np.int32) if fine.own_figures is None else fine.own_figures
-
-
-def _choosers(
-    fine: FineCells, menu: Menu, fit: MenuFit, keys: CustomerKeys, timetable: Timetable, dearer: Floats
-) -> Choosers:
-    effects, rooms = keys.earlier.effects.by_code, fit.rooms
-    first, contacts = _contacts(menu)
-    days, reach = timetable.day_of, effects.rules.fatigue_days if effects.rules.fatigue_keep < 1 else 0
-    tired_by_own = [
-        sum(1 <= days[t] - days[u] <= reach for u, _ in stream) for stream in contacts for t, _ in stream
-    ]
-    flat = np.array([pair for stream in contacts for pair in stream], dtype=np.int64).reshape(-1, 2)
-    segment = np.repeat(np.arange(len(first)), first[:, -1] - first[:, 0])
-    offers, at = np.unique(np.column_stack([segment, flat]), axis=0, return_inverse=True)
-    begins = np.searchsorted(offers[:, 0], np.arange(len(first) + 1))
-    longest = int(np.diff(fine.lists.begin).max(initial=0)) + max(map(len, contacts), default=0)
-    power, tired = menu.pricing.power(longest), np.array(tired_by_own, dtype=np.int64)
-    told = fine.kinds.rows.provisional.to_numpy(dtype=np.int64)
-    kept, planned = provisional_plans(told, keys.provisional_lists, timetable)
-    shape = (len(menu.streams), menu.words)
-    ends, filled = fine.lists.begin.astype(np.int32), [room.filled for room in rooms]
-    lists = np.column_stack([ends[:-1], ends[1:], fine.tired, *filled])
-    arrays = (
-        _rows_of(fine), fine.kind, fine.listed, fine.customers, fine.segment_of_kind, kept, planned,
-        lists, fine.lists.codes, fit.by_kind, fit.by_code.reshape(-1, *shape), fine.fatigue.astype(np.int16),
-        np.array([room.own for room in rooms], dtype=np.int32).reshape(len(rooms), len(fine.kinds)),
-        np.array([room.owns for room in rooms], dtype=np.int64),
-        np.cumsum([0, *(len(room.words) for room in rooms)], dtype=np.int64)[:-1],
-        np.concatenate([np.zeros((0, *shape), dtype=np.int64), *(room.words for room in rooms)]),
-        first, segment, flat[:, 0], flat[:, 1], tired, power, power[tired],
-        at.reshape(-1) - begins[segment], begins, offers[:, 1], offers[:, 2], dearer,
-    )  # fmt: skip
-    return Choosers._make(np.ascontiguousarray(array) for array in arrays)
-
-
-def _contacts(menu: Menu) -> tuple[NDArray[np.int64], list[tuple[tuple[int, int], ...]]]:
-    """Where each segment's streams begin among all contacts, and the streams in that order."""
-    width = max(1, *(len(own) for own in menu.streams))
-    contacts = [menu.pricing.book.streams[number] for own in menu.streams for number in own.tolist()]
-    sizes = np.zeros((len(menu.streams), width), dtype=np.int64)
-    for g, own in enumerate(menu.streams):
-        sizes[g, : len(own)] = [len(menu.pricing.book.streams[number]) for number in own.tolist()]
-    ends = np.cumsum(sizes.reshape(-1)).reshape(sizes.shape)
-    return np.hstack([(ends - sizes)[:, :1], ends]), contacts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,8 @@ from optimizer.spill import SpillFolder
 MEMORY_SHARE = 0.4
 """The share of the machine's memory that DuckDB takes unless told otherwise; then it spills to disk."""
 _OWN_SHARE = 0.8
+_NEVER = 2**31 - 1
+"""Milliseconds before a bar of progress is drawn."""
 DATABASE = "the database"
 """The name under which `file` is attached."""
 
@@ -47,6 +50,9 @@ class DuckDB(Engine):
         self._spill = SpillFolder()
         self.connection = ibis.duckdb.connect(temp_directory=str(self._spill.path))
         self.connection.settings["memory_limit"] = memory_limit or _share_of_memory(self.connection)
+        # Runs tell their own progress. Notebooks without ipywidgets draw no bars and refuse the setting.
+        with suppress(duckdb.InvalidInputException):
+            self.connection.settings["progress_bar_time"] = _NEVER
         if threads:
             self.connection.settings["threads"] = threads
         self._attached = file is not None

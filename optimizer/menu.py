@@ -16,9 +16,10 @@ from optimizer.cells import Cells
 from optimizer.leeway import Leeway
 from optimizer.linear_plan import LinearPlan
 from optimizer.stream_book import most_used
-from optimizer.stream_choice import BITS
 from optimizer.streams import Pricing
 
+BITS = 62
+"""How many streams a word tells; whole numbers of 64 bits keep their sign."""
 MOST_STREAMS = 6 * BITS
 """How many streams a segment's menu holds at most."""
 CHUNK = 2_000

@@ -127,11 +127,7 @@ def _mended(
     cell, which = _unkeyed(np.unique(_key(cell, which)))
     value, use = choice.value_of(cell, which, plan.plain), choice.use_of(cell, which)
     fixed_use, fixed_value = choice.totals(fixed.cell, fixed.which, fixed.customers, plan.plain)
-    bounds = rows.left(used)
-    left = bounds - fixed_use
-    # What the fixed cells use beyond a limit by rounding is no breach.
-    rounding = np.abs(left) <= np.maximum(1e-6, 1e-9 * np.abs(bounds))
-    left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
+    left = rows.left_beside(used, fixed_use)
     setup = float(rows.setup @ used)
     solved = solve_whole(
         np.searchsorted(free, cell), fine.customers[free], value, sparse.csr_array(use), left, rows,

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from optimizer.limits import Limit
 from optimizer.switches import Switch
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -20,11 +22,11 @@ class Rows:
     unit missed (infinite: a must); `setup[c]` is what using campaign c takes off the objective.
     """
 
-    bound: NDArray[np.float64]
+    bound: Floats
     at_least: NDArray[np.bool_]
-    soft: NDArray[np.float64]
-    switched: NDArray[np.float64]
-    setup: NDArray[np.float64]
+    soft: Floats
+    switched: Floats
+    setup: Floats
 
     @classmethod
     def of(cls, limits: Sequence[Limit], switches: Sequence[Switch], pays_setup: bool) -> Rows:
@@ -48,26 +50,33 @@ class Rows:
             np.array([switch.setup_cost if pays_setup else 0.0 for switch in switches]),
         )
 
-    def left(self, used: NDArray[np.float64]) -> NDArray[np.float64]:
+    def left(self, used: Floats) -> Floats:
         """The bounds on contacts alone, when the campaigns are used as `used` says."""
         return self.bound - self.switched @ used
 
-    def missed(self, use: NDArray[np.float64], used: NDArray[np.float64]) -> NDArray[np.float64]:
+    def left_beside(self, used: Floats, use: Floats) -> Floats:
+        """What a use leaves of the limits. What it takes too much by rounding is no breach."""
+        bounds = self.left(used)
+        left = bounds - use
+        rounding = np.abs(left) <= np.maximum(1e-6, 1e-9 * np.abs(bounds))
+        return np.asarray(np.where(self.at_least | ~rounding, left, np.maximum(left, 0.0)))
+
+    def missed(self, use: Floats, used: Floats) -> Floats:
         """How far contacts that use so much of each limit miss it, at least 0."""
         beyond = use - self.left(used)
         return np.maximum(np.where(self.at_least, -beyond, beyond), 0.0)
 
-    def penalty(self, use: NDArray[np.float64], used: NDArray[np.float64]) -> float:
+    def penalty(self, use: Floats, used: Floats) -> float:
         """What the misses of soft limits cost."""
         soft = np.isfinite(self.soft)
         return float(self.missed(use, used)[soft] @ self.soft[soft])
 
     def beside(
         self,
-        prices: NDArray[np.float64],
-        gain: NDArray[np.float64],
-        low: NDArray[np.float64],
-        high: NDArray[np.float64],
+        prices: Floats,
+        gain: Floats,
+        low: Floats,
+        high: Floats,
     ) -> float:
         """What a bound at these prices holds beside the cells' best streams: limits and switches.
 
@@ -77,7 +86,7 @@ class Rows:
         use = gain - prices @ self.switched
         return float(prices @ self.bound + np.maximum(low * use, high * use).sum())
 
-    def fair(self, prices: NDArray[np.float64], ceiling: NDArray[np.float64]) -> NDArray[np.float64]:
+    def fair(self, prices: Floats, ceiling: Floats) -> Floats:
         """The prices with the signs that a bound needs, and never above what a unit missed costs."""
         signed = np.where(self.at_least, np.minimum(prices, 0.0), np.maximum(prices, 0.0))
         return np.clip(signed, -ceiling, ceiling)

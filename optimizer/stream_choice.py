@@ -11,59 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
+from optimizer.choosers import BEGIN, END, FILLED, TIRED
 from optimizer.compiled import compiled
+from optimizer.menu import BITS
 
-BITS = 62
-"""How many streams a word tells; whole numbers of 64 bits keep their sign."""
-BEGIN, END, TIRED, FILLED = range(4)
-"""What stands where in Choosers.lists."""
 EMPTY = -1
 """The place of the empty stream, which is on no menu and worth nothing."""
-
-
-class Choosers(NamedTuple):
-    """What no price changes, as plain arrays: fine cells n, kinds k, segments g, lists l, codes, caps c.
-
-    Cell n has the figures in row figures[n], kind[n], and list listed[n]. lists[l] tells what a cell asks of
-    a list, side by side, since that is what takes time: where in `codes` it begins (BEGIN) and ends (END), as
-    whom its customers are tired (TIRED) and, from FILLED on, how they fill each cap. Bits are those of
-    MenuFit. fatigue[tired, t] contacts tire one on send day t; `planned[kept[k], t]` is the option that an
-    earlier run has provisionally planned. Stream s of segment g has the contacts first[g, s] to
-    first[g, s + 1]: of segment_of_contact[c] = g, on send day day[c], of option option[c], tired by
-    tired_by_own[c] others of its stream, so that rested[c] is left of its gain. Contacts of the same day
-    and option of a segment are one offer: at[c] is its number among those of the segment, which are
-    offer_day[o] and offer_option[o] from offers[g] to offers[g + 1]. In row f option i costs dearer[f, i]
-    more than in its segment's; where there is no such row, nothing costs anybody more.
-    """
-
-    figures: Any
-    kind: Any
-    listed: Any
-    customers: Any
-    segment: Any
-    kept: Any
-    planned: Any
-    lists: Any
-    codes: Any
-    by_kind: Any
-    by_code: Any
-    fatigue: Any
-    own: Any
-    owns: Any
-    room_begin: Any
-    room: Any
-    first: Any
-    segment_of_contact: Any
-    day: Any
-    option: Any
-    tired_by_own: Any
-    power: Any
-    rested: Any
-    at: Any
-    offers: Any
-    offer_day: Any
-    offer_option: Any
-    dearer: Any
 
 
 class MenuWorth(NamedTuple):

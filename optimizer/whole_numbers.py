@@ -154,11 +154,7 @@ def _solve(
     kept_customers = np.rint(linear.amount[fixed]).astype(np.int64)
     rows, use = pricing.rows, pricing.use(kept.cell, kept.stream).T @ kept_customers
     value = float(pricing.value(kept.cell, kept.stream) @ kept_customers) - float(rows.setup @ linear.used)
-    bounds = rows.left(linear.used)
-    left = bounds - use
-    # What the fixed cells use beyond a limit is the solver's rounding, not a breach.
-    rounding = np.abs(left) <= np.maximum(1e-6, 1e-9 * np.abs(bounds))
-    left = np.where(rows.at_least | ~rounding, left, np.maximum(left, 0.0))
+    left = rows.left_beside(linear.used, use)
     if len(columns.cell) == 0:
         alone = value - rows.penalty(use, linear.used)
         return _Found(kept, kept_customers, alone), linear.bound
