@@ -22,6 +22,7 @@ from optimizer.engine_choice import EngineOptions
 from optimizer.faults import BadInput, Fault
 from optimizer.peak_memory import peak_memory, reset_peak
 from optimizer.plan_file import Plan, load_plan
+from optimizer.stages import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,7 +107,7 @@ def place(folder: Path | None, keep: bool) -> Iterator[Path]:
 class StageMeter:
     """Passes the progress of a run on, and measures the stages that it tells of."""
 
-    def __init__(self, progress: pipeline.Progress) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._stage = ""
         self._began = 0.0
@@ -133,7 +134,7 @@ def benchmark(
     size: BaseSize,
     folder: Path,
     engine: EngineOptions,
-    progress: pipeline.Progress,
+    progress: Progress,
     *,
     keep_run: bool = False,
 ) -> BenchmarkFigures:

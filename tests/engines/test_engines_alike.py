@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from benchmarks.scored_workspace import scored_plan, scored_tables
 from customer_level_cases import plan_of, planted
 from engine_cases import OTHERS, QUICK_ON_POSTGRES, arrow, shuffled, workspace
 from oracle.random_workspace import random_workspace
@@ -332,6 +333,19 @@ def test_a_run_gives_the_same_contacts_row_for_row(
 ) -> None:
     plan, tables = random_workspace(150, seed=2)
     runs_alike(engine, request, tmp_path, plan, arrow(tables))
+
+
+@pytest.mark.parametrize("merge_above", [200_000, 1], ids=["one by one", "from a menu"])
+@pytest.mark.parametrize("engine", QUICK_ON_POSTGRES)
+def test_own_figures_give_the_same_contacts(
+    engine: str, merge_above: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    plan = {**scored_plan(120, 0.3), "merge_above": merge_above}
+    tables = arrow(scored_tables(120, histories=True, seed=4))
+    first, other = runs_alike(engine, request, tmp_path, plan, tables)
+    assert first.summary.get("chosen_from_menu", False) == (merge_above == 1)
+    for figure in ("value", "value_segments_only", "upper_bound"):
+        assert other.summary[figure] == pytest.approx(first.summary[figure], rel=1e-9)
 
 
 @pytest.mark.slow
