@@ -42,6 +42,8 @@ def contact_counts(
     keep, days = fatigue
     contacts, kinds = _coded(_contacts(contact_history, window_days, as_of))
     known = segments.select("customer_id", "segment")
+    if since is not None:
+        contacts = contacts.filter(contacts.day >= since - days)  # what else tires none of them
     over = contacts.day < -window_days
     past = _exposed(contacts.filter(over), known, days, since).assign(complete=True)
     recent = contacts.filter(~over)
