@@ -21,7 +21,7 @@ from optimizer.leeway import Effects, Leeway, joined
 from optimizer.rules import FrequencyCap
 from optimizer.timetable import Timetable
 
-DRAWN, DRAWN_APART = 40_000, 10_000
+DRAWN, DRAWN_APART = 40_000, 20_000
 """How many customers make the menu where all are too many to plan for one by one; the second where they have
 figures of their own: then nobody shares a cell, and each takes its own search."""
 CHUNK = 20_000

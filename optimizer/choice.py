@@ -67,6 +67,10 @@ class MenuChoice:
         self._choosers, self._free = choosers_of(fine, menu, fit, keys, timetable, figures.dearer), fit.free
         self._figures = figures
         self._shape = len(menu.streams), max(1, *(len(own) for own in menu.streams))
+        self._stream_of_contact = np.repeat(
+            np.arange(self._shape[0] * self._shape[1]), np.diff(self._choosers.first, axis=1).reshape(-1)
+        )
+        self._reached, self._never = self._reaches(), self._nowhere()
         self._stream_use, self._tiring = self._uses(), self._tires()
         self._place()
 
@@ -123,12 +127,11 @@ class MenuChoice:
         pricing = self.pricing
         worth = pricing.worth(prices, fixed_tolls(used, len(pricing.cells)))
         thrift = self._thrift() * float(thrifty and not pricing.objective.pays_setup)
-        fee = np.full(self._shape, NEVER)
-        for g, own in enumerate(self.menu.streams):
-            for s, number in enumerate(own.tolist()):
-                contacts = pricing.book.streams[number]
-                fee[g, s] = sum(worth.charge[g, t, i] + worth.toll[0, i] + thrift[g, i] for t, i in contacts)
-                fee[g, s] -= pricing.bonus(worth, g, contacts)
+        chosen, stream = self._choosers, self._stream_of_contact
+        at = chosen.segment_of_contact, chosen.day, chosen.option
+        each = worth.charge[at] + worth.toll[0, chosen.option] + thrift[at[0], at[2]]
+        fee = np.bincount(stream, each, self._never.size).reshape(self._shape) + self._never
+        fee -= np.einsum("gsk,gk->gs", self._reached, worth.bonus)
         return self._measure(self._figures.at(prices), fee, float(worth.stay))
 
     def _thrift(self) -> Floats:
@@ -146,7 +149,9 @@ class MenuChoice:
         apart = self.fine.own_figures is not None
         chosen = stream_choice.choose_offered if apart else stream_choice.choose
         chosen(self._choosers, worth, self.blocks, which, total, count)
-        use = np.einsum("bs,bsr->br", count, self._stream_use[self.segment, :-1])
+        use = np.zeros((len(count), self._stream_use.shape[2]))
+        for g, own in enumerate(self._stream_use):
+            use[self.segment == g] = count[self.segment == g] @ own[:-1]
         for r, tiring in self._tiring:
             use[:, r] += self._total(tiring, which)
         return Choice(which, total, self._total(plain, which), use)
@@ -208,16 +213,31 @@ class MenuChoice:
             use[g, : len(own)] = self.pricing.stream_uses(g, own)
         return use
 
+    def _reaches(self) -> NDArray[np.bool_]:
+        """By segment, stream and reach: whether customers with the stream count."""
+        own = [self.pricing.reaches(streams) for streams in self.menu.streams]
+        return np.array([np.pad(one, ((0, self._shape[1] - len(one)), (0, 0))) for one in own])
+
+    def _nowhere(self) -> Floats:
+        """By segment and place on the menu: NEVER where it holds no stream, else nothing."""
+        places = np.arange(self._shape[1])
+        return np.array([np.where(places < len(own), 0.0, NEVER) for own in self.menu.streams])
+
     def _tires(self) -> list[tuple[int, MenuWorth]]:
         """The limits whose use fatigue or own figures touch, and what they touch of it as a worth."""
         own, nothing = self._figures, np.zeros(self._shape)
         return [(r, self._measure(own.use(r), nothing, 0.0)) for r in own.touched()]
 
-    def most_worth(self, plain: MenuWorth) -> float:
-        """The most that a stream is worth, to a customer of a segment's mean figures where they differ."""
-        if self.fine.own_figures is None:
-            return float(plain.most.max(initial=0.0))
-        return float(self._most(self._figures.mean_gain(), plain.fee, plain.stay).max(initial=0.0))
+    def scale(self, plain: MenuWorth) -> float:
+        """What the best stream is worth or the dearest costs, whichever is more; at least 1.
+
+        Where customers' figures differ that is to customers of a segment's mean figures.
+        """
+        most = plain.most
+        if self.fine.own_figures is not None:
+            most = self._most(self._figures.mean_gain(), plain.fee, plain.stay)
+        dearest = np.where(self._never > 0, 0.0, np.abs(plain.fee))
+        return max(1.0, float(most.max(initial=0.0)), float(dearest.max(initial=0.0)))
 
     def _most(self, gain: Floats, fee: Floats, stay: float) -> Floats:
         """What streams are worth to customers whom no earlier contact tires, by segment's gain[g, i]."""

@@ -36,8 +36,9 @@ OPEN = 10
 PULL = 0.5
 WHOLE = 1e-6
 """What a block's share may lack to be all of it."""
-MUST = 100.0
-"""What a unit missed of a minimum costs, in worths of the best stream: more than any price that it has."""
+MUST = (1e2, 1e6)
+"""What a unit missed of a minimum costs, in worths of the best stream or costs of the dearest: more than any
+price that it has; the second where the first was not."""
 
 Floats = NDArray[np.float64]
 
@@ -170,12 +171,15 @@ def _tuned(
 
     `beside` is what customers use of the limits who are no part of the choice.
     """
-    program = _Program(choice, used, beside)
-    for turn in range(MOST_ROUNDS):
-        program.choose(prices[turn] if turn < len(prices) else program.next_prices())
-        gap = program.bound - program.value
-        progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(program.bound), 1e-9):.3f} %")
-        if gap <= NEAR * abs(program.bound):
+    for must in MUST:
+        program = _Program(choice, used, beside, must)
+        for turn in range(MOST_ROUNDS):
+            program.choose(prices[turn] if turn < len(prices) else program.next_prices())
+            gap = program.bound - program.value
+            progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(program.bound), 1e-9):.3f} %")
+            if gap <= NEAR * abs(program.bound):
+                break
+        if not program.short():
             break
     return program
 
@@ -199,11 +203,10 @@ class _Program:
     prices `best`; `prices` are all those at which customers chose.
     """
 
-    def __init__(self, choice: MenuChoice, used: Floats, beside: Floats | float) -> None:
+    def __init__(self, choice: MenuChoice, used: Floats, beside: Floats | float, must: float) -> None:
         self._choice, self._sizes, self._used = choice, choice.sizes, used
         self.plain = choice.worth(np.zeros(len(choice.pricing.limits)), used, thrifty=False)
-        must = MUST * max(1.0, choice.most_worth(self.plain))
-        self._rows = _fixed(choice.pricing.rows, used, must, beside)
+        self._rows = _fixed(choice.pricing.rows, used, must * choice.scale(self.plain), beside)
         blocks = len(self._sizes)
         self._master = Master(self._sizes, self._rows, np.zeros((blocks, 0)), np.ones(len(self._rows.bound)))
         self.choices: list[Choice] = []

@@ -20,8 +20,10 @@ from optimizer.streams import Pricing
 
 BITS = 62
 """How many streams a word tells; whole numbers of 64 bits keep their sign."""
-MOST_STREAMS = 6 * BITS
-"""How many streams a segment's menu holds at most."""
+LEAST_STREAMS, MOST_STREAMS = 6 * BITS, 64 * BITS
+"""How many streams a segment's menu may hold, where customers are very many and where they are few."""
+LOOKS = 1_000_000_000
+"""How often customers may look at a stream in a round, when each looks at all: what bounds a round's time."""
 CHUNK = 2_000
 """Profiles that are asked at a time."""
 
@@ -74,19 +76,20 @@ class Menu:
         return np.asarray((whole.reshape(len(bits), self.words, BITS) << np.arange(BITS)).sum(axis=2))
 
 
-def menu_of(pricing: Pricing, linear: LinearPlan) -> Menu:
+def menu_of(pricing: Pricing, linear: LinearPlan, choosers: int) -> Menu:
     """Each segment's most used streams of a linear plan, those worth the most at its prices first.
 
+    The fewer cells are to choose, the more streams there are to choose from.
     A stream that waits for a contact of the history is left out: bits cannot tell who had it.
     """
-    cells = pricing.cells
+    cells, most = pricing.cells, int(np.clip(LOOKS // choosers, LEAST_STREAMS, MOST_STREAMS))
     free = _bare_cells(cells, _untouched(cells.leeway))
     streams = []
     for g in range(len(cells.segments)):
         own = (cells.segment[linear.cell] == g) & (linear.stream > 0)
-        most = np.sort(most_used(linear.stream[own], linear.amount[own], MOST_STREAMS))
-        fits = pricing.fits(free, np.zeros(len(most), dtype=np.int64), most)
-        streams.append(_ranked(pricing, linear, g, most[fits]))
+        used = np.sort(most_used(linear.stream[own], linear.amount[own], most))
+        fits = pricing.fits(free, np.zeros(len(used), dtype=np.int64), used)
+        streams.append(_ranked(pricing, linear, g, used[fits]))
     return Menu(pricing, tuple(streams))
 
 

@@ -37,7 +37,7 @@ def solve_from_menu(plan: Plan, problem: Problem, max_cells: int, progress: Call
     pricing, fine = problem.pricing(), problem.everyone.fine
     linear = part_plan(pricing, max_cells, progress)
     progress("every customer's part of the menu")
-    menu = menu_of(pricing, linear)
+    menu = menu_of(pricing, linear, len(fine))
     fit = menu_fit(menu, fine, problem.keys.earlier.effects.by_code, problem.graph.shared_caps)
     figures = FiguresWorth(plan, problem.own, problem.limits)
     choice = MenuChoice(fine, menu, fit, problem.keys, problem.timetable, figures)

@@ -16,7 +16,9 @@ from scipy import sparse
 from optimizer.choice import MenuChoice, Places
 from optimizer.many_customers import ChosenPlan
 from optimizer.program import solve_whole
+from optimizer.rows import Rows
 from optimizer.stream_choice import EMPTY
+from optimizer.ties import EQUAL, cheapest_counts
 from optimizer.whole_numbers import CLOSE, MOST_NODES, OnlyWholeNumbers, WholePlan
 
 MOST_FREE = (3_000, 12_000)
@@ -129,20 +131,44 @@ def _mended(
     fixed_use, fixed_value = choice.totals(fixed.cell, fixed.which, fixed.customers, plan.plain)
     left = rows.left_beside(used, fixed_use)
     setup = float(rows.setup @ used)
+    group = np.searchsorted(free, cell)
     solved = solve_whole(
-        np.searchsorted(free, cell), fine.customers[free], value, sparse.csr_array(use), left, rows,
+        group, fine.customers[free], value, sparse.csr_array(use), left, rows,
         gap=0.1 * CLOSE * abs(plan.bound),
         target=plan.value + setup - 0.5 * CLOSE * abs(plan.bound) - fixed_value,
         most_nodes=MOST_NODES,
     )  # fmt: skip
     if solved.counts is None:
         return None
-    total = fixed_use + solved.counts @ use
-    worth = fixed_value + float(value @ solved.counts) - rows.penalty(total, used) - setup
-    has = solved.counts > 0
+    counts = solved.counts
+    if not choice.pricing.objective.pays_setup:
+        spent = value - choice.value_of(cell, which, choice.worth(np.zeros(len(left)), used))
+        least = float(value @ counts) - EQUAL * abs(plan.bound)
+        counts = _cheaper(rows, group, fine.customers[free], counts, spent, value, least, use, left)
+    total = fixed_use + counts @ use
+    worth = fixed_value + float(value @ counts) - rows.penalty(total, used) - setup
+    has = counts > 0
     cell, which = np.append(fixed.cell, cell[has]), np.append(fixed.which, which[has])
-    customers = np.append(fixed.customers, solved.counts[has])
+    customers = np.append(fixed.customers, counts[has])
     order = np.lexsort((which, cell))
     cell, which, customers = cell[order], which[order], customers[order]
     whole = WholePlan(worth, np.inf, used, cell, choice.numbers(cell, which), customers)
     return whole, total, choice.staying(cell, which, customers)
+
+
+def _cheaper(
+    rows: Rows,
+    group: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    spent: NDArray[np.float64],
+    value: NDArray[np.float64],
+    least: float,
+    use: NDArray[np.float64],
+    left: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """The counts, or cheaper ones of the same value: for where costs are no part of the objective."""
+    scale = max(float(spent.max(initial=0.0)), NO_SHARE)
+    own = sparse.csr_array(use)
+    found = cheapest_counts(rows, group, sizes, spent / scale, value, least, own, left, counts @ use)
+    return counts if found is None or found @ spent > counts @ spent else found

@@ -308,11 +308,11 @@ class Pricing:
         use = np.array([self._stream_use(self.book.streams[number]) for number in streams.tolist()])
         return np.asarray(use.reshape(len(streams), len(self.limits)) * self._counts[:, segment])
 
-    def bonus(self, worth: Worth, segment: int, stream: Stream) -> float:
-        """What a stream earns once for the customers it reaches."""
-        options = [i for _, i in stream]
-        earned = self._ground.reach_names[:, options].any(axis=1)
-        return float(worth.bonus[segment][earned].sum())
+    def reaches(self, streams: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """By stream and reach: whether a customer with it counts, and so earns Worth.bonus."""
+        named = [[i for _, i in self.book.streams[number]] for number in streams.tolist()]
+        counts = [self._ground.reach_names[:, options].any(axis=1) for options in named]
+        return np.array(counts, dtype=bool).reshape(len(streams), len(self._ground.reach_names))
 
     def power(self, most: int) -> NDArray[np.float64]:
         """The fatigue factors of up to `most` contacts before."""

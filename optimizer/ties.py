@@ -14,6 +14,7 @@ from scipy import sparse
 
 from optimizer.linear_plan import LinearPlan
 from optimizer.program import solve_whole
+from optimizer.rows import Rows
 from optimizer.streams import Pricing
 from optimizer.whole_numbers import WholePlan
 
@@ -74,25 +75,50 @@ def _cheapest(
     tolerance: float,
 ) -> NDArray[np.int64] | None:
     """How many customers get each pair in the cheapest plan that is worth no less and misses no more."""
-    rows, use = pricing.rows, pricing.use(cell, stream)
-    now = pricing.use(whole.cell, whole.stream).T @ whole.customers
-    missed = rows.missed(now, whole.used)
-    left = rows.left(whole.used) + np.where(rows.at_least, -missed, missed)
-    value = pricing.value(cell, stream)
-    least = float(pricing.value(whole.cell, whole.stream) @ whole.customers) - tolerance
-    with_value = replace(
-        rows,
-        bound=np.append(left, least),
-        at_least=np.append(rows.at_least, True),
-        soft=np.full(len(left) + 1, np.inf),
-    )
-    spent = _spent(pricing, cell, stream)
-    solved = solve_whole(
+    return cheapest_counts(
+        pricing.rows,
         np.searchsorted(live, cell),
         pricing.cells.customers[live],
+        _spent(pricing, cell, stream),
+        pricing.value(cell, stream),
+        float(pricing.value(whole.cell, whole.stream) @ whole.customers) - tolerance,
+        pricing.use(cell, stream),
+        pricing.rows.left(whole.used),
+        pricing.use(whole.cell, whole.stream).T @ whole.customers,
+    )
+
+
+def cheapest_counts(
+    rows: Rows,
+    group: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    spent: NDArray[np.float64],
+    value: NDArray[np.float64],
+    least: float,
+    use: sparse.csr_array,
+    left: NDArray[np.float64],
+    now: NDArray[np.float64],
+) -> NDArray[np.int64] | None:
+    """How many customers get each column where that costs the least, worth at least `least` in all.
+
+    Columns are as in `solve_whole`; `spent` is what each costs a customer. Limits of which `left` is left are
+    missed no more than by the use `now`. None where that was not found.
+    """
+    beyond = now - left
+    missed = np.maximum(np.where(rows.at_least, -beyond, beyond), 0.0)
+    left = np.append(left + np.where(rows.at_least, -missed, missed), least)
+    with_value = replace(
+        rows,
+        bound=left,
+        at_least=np.append(rows.at_least, True),
+        soft=np.full(len(left), np.inf),
+    )
+    solved = solve_whole(
+        group,
+        sizes,
         -spent,
         sparse.hstack([use, sparse.csr_array(value[:, None])], format="csr"),
-        np.append(left, least),
+        left,
         with_value,
         gap=0.0,
         target=np.inf,
