@@ -28,11 +28,6 @@ class ContactFigures:
     def __len__(self) -> int:
         return len(self.rate)
 
-    def first(self, rows: int) -> ContactFigures:
-        """The first rows."""
-        parts = (self.rate, self.margin, self.revenue, self.value, self.cost)
-        return ContactFigures(*(part[:rows] for part in parts))
-
 
 def contact_figures(
     plan: Plan, timetable: Timetable, segments: tuple[str, ...], rates: pd.DataFrame

@@ -13,6 +13,9 @@ from optimizer.plan_file import Plan
 from optimizer.problem import Problem
 from optimizer.streams import Pricing
 
+NEGLIGIBLE = 1e-6
+"""What a limit may be missed by, as a share of its use."""
+
 Floats = NDArray[np.float64]
 
 
@@ -24,6 +27,17 @@ class FinePlan:
     stream: NDArray[np.int64]
     customers: NDArray[np.int64]
     used: Floats
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a plan is worth, setup costs and penalties taken off; what its contacts are worth by segment; and
+    the hard limits that it breaks.
+    """
+
+    value: float
+    by_segment: Floats
+    broken: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,8 @@ class FineWorth:
         self._fine = problem.everyone.fine
         self._segment = self._fine.segment_of_kind[self._fine.kind]
 
-    def judged(self, found: FinePlan) -> tuple[float, Floats]:
-        """What a plan is worth, setup costs and penalties taken off, and what its contacts are by segment."""
+    def judged(self, found: FinePlan) -> Judgement:
+        """What a plan comes to."""
         by_segment, use = np.zeros(len(self._fine.segments)), self._stream_use(found)
         plain = objective_of(self._plan, self._problem.own.plain)
         sent = found.stream > 0
@@ -64,8 +78,11 @@ class FineWorth:
             by_segment += np.bincount(contacts.g, weights=value, minlength=len(by_segment))
             self._add_use(use, contacts, returned(figures), figures.cost, figures.value)
         rows = self._pricing.rows
-        missed = rows.penalty(use, found.used)
-        return round(float(by_segment.sum() - rows.setup @ found.used) - missed, 6), by_segment
+        beside = float(rows.setup @ found.used) + rows.penalty(use, found.used)
+        over = rows.missed(use, found.used) > NEGLIGIBLE * np.maximum(1.0, np.abs(use))
+        hard = np.isinf(rows.soft)
+        broken = [self._problem.limits[r].path for r in np.flatnonzero(over & hard)]
+        return Judgement(round(float(by_segment.sum()) - beside, 6), by_segment, tuple(broken))
 
     def _stream_use(self, found: FinePlan) -> Floats:
         """What the plan uses of every limit, but for what fatigue and own figures touch."""

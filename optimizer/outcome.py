@@ -158,7 +158,7 @@ def summary_figures(
     """
     solution = planned.solution
     setup, missed = setup_costs(solution), penalties(solution)
-    contacts_worth = float(allocation.expected_value.sum())
+    contacts_worth = float((contacts.expected_value * contacts.contacts).sum())
     value = contacts_worth - sum(missed.values())
     value = round(value - setup if solution.pricing.objective.pays_setup else value, 6)
     # What is paid for contacts that stay is told apart, so it is no part of the bound either.

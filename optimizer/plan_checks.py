@@ -175,7 +175,7 @@ def _missing_tables(raw: dict[str, Any]) -> Iterator[Fault]:
         return
     if response.get("customer_level") is True:
         rule = "the customer-level model is fitted to the history, and response.from is table"
-        yield Fault("response.customer_level", "", rule, "Take it out, or write from: history.")
+        yield Fault("response.customer_level", "", rule, "Write customer_level: false, or from: history.")
     tables, where = (data, "data") if database is None else (database, "data.database")
     if isinstance(tables, dict) and tables.get("response_rates") is None:
         rule = "response.from is table, and no table is named"

@@ -10,6 +10,7 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
+from optimizer.greeting import let_highs_greet
 from optimizer.links import Links
 from optimizer.rows import Rows
 
@@ -69,6 +70,7 @@ class Master:
 
     def _start(self, sizes: NDArray[np.float64]) -> highspy.Highs:
         """The program with empty streams only, built by PuLP; later columns go to its HiGHS model."""
+        let_highs_greet()
         rows, problem = self._rows, pulp.LpProblem("master", pulp.LpMaximize)
         missing = [problem.add_variable(f"a{n:07d}", 0) for n in range(len(rows.bound))]
         used = [problem.add_variable(f"b{n:07d}", 0, 1) for n in range(len(rows.setup))]
@@ -221,6 +223,7 @@ def solve_whole(
     `left` takes the place of the rows' bounds. Ends when bound and value are within `gap` (absolute, in
     the objective's unit), when the value reaches `target`, or after `most_nodes`.
     """
+    let_highs_greet()
     problem = pulp.LpProblem("whole", pulp.LpMaximize)
     top = sizes[group]
     counts = [problem.add_variable(f"z{n:07d}", 0, int(most), pulp.LpInteger) for n, most in enumerate(top)]

@@ -1,7 +1,7 @@
 """What the customers' own figures bring: beside the plan the one made with the segments' figures only.
 
-That one gives every customer the stream that a run without the table `scores` would; both are judged with
-the customers' own figures.
+That one gives every customer the stream that a run without the table `scores` and without bands of response
+would; both are judged with the customers' own figures.
 """
 
 from __future__ import annotations
@@ -32,21 +32,27 @@ from optimizer.whole_numbers import OnlyWholeNumbers
 def segments_only(
     plan: Plan, problem: Problem, solution: Solution, engine: Engine, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    """For the summary: `value_segments_only`, and `own_figures` with both values segment by segment.
+    """For the summary: `value_segments_only`, `segments_only_breaks`, and `own_figures` segment by segment.
 
     `value_segments_only` is None where the segments' figures leave no plan that keeps the limits (where
-    customers choose from a menu: none made of it).
+    customers choose from a menu: none made of it). It keeps them by the segments' figures; those that it
+    breaks by the customers' own are `segments_only_breaks`.
     """
     judge = FineWorth(plan, problem, solution.pricing)
-    own = judge.judged(_own_plan(problem, solution))[1]
+    own = judge.judged(_own_plan(problem, solution)).by_segment
     plain = _without_own_figures(plan, problem)
     try:
         found = _solved(plan, plain, progress)
     except (Shortage, OnlyWholeNumbers):
-        return {"value_segments_only": None, "own_figures": _rows(problem, None, own)}
+        rows = _rows(problem, None, own)
+        return {"value_segments_only": None, "segments_only_breaks": [], "own_figures": rows}
     planned = _plan_for_own_cells(plan, problem, found, engine)
-    total, by_segment = FineWorth(plan, problem, found.solution.pricing).judged(planned)
-    return {"value_segments_only": total, "own_figures": _rows(problem, by_segment, own)}
+    judged = FineWorth(plan, problem, found.solution.pricing).judged(planned)
+    return {
+        "value_segments_only": judged.value,
+        "segments_only_breaks": list(judged.broken),
+        "own_figures": _rows(problem, judged.by_segment, own),
+    }
 
 
 def _own_plan(problem: Problem, solution: Solution) -> FinePlan:

@@ -37,11 +37,12 @@ class Solution:
     use: NDArray[np.float64]
     stays: int
 
-    def bounded_by(self, bound: float) -> Solution:
-        """The same with another bound on all plans. Raises AssertionError for one that is none."""
-        if bound < self.whole.value - 1e-6 * max(1.0, abs(self.whole.value)):
+    def __post_init__(self) -> None:
+        if self.whole.bound < self.whole.value - 1e-6 * max(1.0, abs(self.whole.value)):
             raise AssertionError("a plan is worth more than the bound on all plans")
-        bound = max(bound, self.whole.value)
+
+    def bounded_by(self, bound: float) -> Solution:
+        """The same with another bound on all plans."""
         return replace(self, whole=replace(self.whole, bound=bound), linear_bound=bound)
 
     @property

@@ -187,6 +187,13 @@ def unplanned_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
     )
 
 
+def without_figure(rows: ir.Table, plan: Plan) -> RowCheck:
+    """Rows that say nothing of their customer: as a rule the figures' columns have other names."""
+    broken = ibis.and_(*(rows[name].isnull() for name in ("response_rate", *MONEY)))
+    remedy = f"Fill in one of {', '.join(('response_rate', *MONEY))}; these rows are not used."
+    return RowCheck("", "has none of the figures", remedy, broken, warns=True)
+
+
 def channel_of_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
     """Figures for a channel of the plan by which the campaign is not sent."""
     broken = rows.campaign.isnull() & ibis.literal(False)
@@ -227,6 +234,7 @@ ROW_CHECKS: dict[str, tuple[RuleOfRows, ...]] = {
     "scores": (
         known_channel,
         unplanned_campaign,
+        without_figure,
         channel_of_campaign,
         rate_is_share,
         own_cost_not_negative,

@@ -213,3 +213,30 @@ def test_the_same_plan_whatever_the_order_of_rows(tmp_path: Path) -> None:
     one = pipeline.run(loaded(tmp_path / "one", lognormal()))
     other = pipeline.run(loaded(tmp_path / "other", lognormal().sample(frac=1.0, random_state=1)))
     pd.testing.assert_frame_equal(one.calendar, other.calendar)
+
+
+def test_figures_that_nothing_counts_tell_nobody_apart(tmp_path: Path) -> None:
+    """Revenue counts where it is the objective only."""
+    rows = lognormal().assign(revenue_per_response=lambda own: own.margin_per_response)
+    rows = rows.drop(columns=["margin_per_response", "response_rate"])
+    plain = pipeline.run(loaded(tmp_path / "plain", []))
+    own = pipeline.run(loaded(tmp_path / "own", rows))
+    assert own.summary["cells"] == plain.summary["cells"]
+    goal = {"maximize": "expected_revenue"}
+    counted = pipeline.run(loaded(tmp_path / "counted", rows, objective=goal))
+    assert counted.summary["cells"] == CUSTOMERS
+
+
+def test_rows_without_a_figure_are_told(tmp_path: Path) -> None:
+    rows = [ROW, {"customer_id": 2, "campaign": "sale", "channel": "email"}]
+    warned = open_tables(loaded(tmp_path, rows)).warnings
+    assert any("has none of the figures (1 row" in words for words in warned)
+
+
+def test_what_the_segments_plan_would_break_is_told(tmp_path: Path) -> None:
+    """By the customers' own costs it spends more than there is; by the segments' it does not."""
+    rows = lognormal().drop(columns=["margin_per_response", "response_rate"]).assign(cost_per_contact=1.5)
+    own = pipeline.run(loaded(tmp_path, rows))
+    assert own.summary["segments_only_breaks"] == ["budget[0]"]
+    assert own.summary["cost"] <= 12
+    assert "it would break budget[0]" in " ".join(render(own).split())
