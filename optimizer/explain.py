@@ -11,6 +11,7 @@ import pandas as pd
 
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
 from optimizer.engine_choice import BY_THE_PLAN, EngineOptions
+from optimizer.explain_figures import own_figures_in_words
 from optimizer.explain_reasons import CustomerReasons, Reason
 from optimizer.explain_rules import contact_in_words
 from optimizer.explain_run import CustomersRun, read_customers_run
@@ -42,8 +43,9 @@ class Explanation:
     """What a run means for one customer.
 
     `open` says in words which contacts the customer's cell may have, `earlier` which earlier and promised
-    contacts count. `contacts` is the stream, `control` the one that a held-out customer would have had.
-    `not_received` has a reason for every campaign of the plan that `contacts` does not hold.
+    contacts count, `figures` which figures are not the segment's. `contacts` is the stream, `control` the one
+    that a held-out customer would have had. `not_received` has a reason for every campaign of the plan that
+    `contacts` does not hold.
     """
 
     customer_id: str
@@ -53,6 +55,7 @@ class Explanation:
     held_out: bool
     open: tuple[str, ...]
     earlier: tuple[str, ...]
+    figures: tuple[str, ...]
     contacts: tuple[PlannedContact, ...]
     control: tuple[PlannedContact, ...]
     not_received: tuple[Reason, ...]
@@ -62,11 +65,13 @@ class Explanation:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Segment, cell and stream by name, in words."""
         named = "" if self.segment_name == self.segment else f" ({self.segment_name})"
+        own = (("own figures", "; ".join(self.figures)),) if self.figures else ()
         held = (("held out", "yes; the control stream is what it would have had"),) if self.held_out else ()
         return (
             ("segment", f"{self.segment}{named}"),
             ("open to its cell", "; ".join(self.open) or "nothing"),
             ("earlier contacts that count", "; ".join(self.earlier) or "none"),
+            *own,
             *held,
             ("stream", self.stream or "no contact"),
         )
@@ -98,6 +103,7 @@ def explain(plan: Plan, customer_id: str, engine: EngineOptions = BY_THE_PLAN) -
         held,
         tuple(_open(problem, own.cell)),
         tuple(_felt(plan, problem, rules, earlier)),
+        tuple(own_figures_in_words(problem, own.cell)),
         _planned(run.calendar),
         _planned(run.control),
         tuple(_not_received(plan, run, own, twin)),

@@ -160,7 +160,10 @@ def test_explain_finds_the_customers_band_again(base: Planted, tmp_path: Path) -
     best = band.index[band == 1][0]
     run = read_customers_run(plan, str(best))
     assert bands_of(run.rates).set_index("customer_id").band[best] == 1
-    assert explain(plan, str(best)).customer_id == str(best)
+    told = explain(plan, str(best))
+    assert told.customer_id == str(best)
+    assert told.figures[0].startswith("response rates ")
+    assert told.figures[0].endswith(" times the segment's")
 
 
 def test_bad_input(base: Planted, tmp_path: Path) -> None:

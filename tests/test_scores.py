@@ -13,10 +13,12 @@ from oracle.checker import objective_of
 from oracle.workspace_files import write_workspace
 
 from optimizer import pipeline
+from optimizer.explain import explain
 from optimizer.faults import BadInput
 from optimizer.plan_file import Plan, load_plan
 from optimizer.report import render
 from optimizer.result import Result
+from optimizer.run_folder import run_folder
 from optimizer.tables import open_tables
 
 CHANNELS = {"email": 0.05, "mail": 1.0}
@@ -240,3 +242,18 @@ def test_what_the_segments_plan_would_break_is_told(tmp_path: Path) -> None:
     assert own.summary["segments_only_breaks"] == ["budget[0]"]
     assert own.summary["cost"] <= 12
     assert "it would break budget[0]" in " ".join(render(own).split())
+
+
+def test_explain_tells_own_figures(tmp_path: Path) -> None:
+    rows = [
+        ROW | {"margin_per_response": 33},
+        ROW | {"customer_id": 2, "response_rate": RATES[1, "sale", "email"]},
+    ]
+    plan = loaded(tmp_path, rows)
+    folder = run_folder(plan.folder, plan.period.start)
+    folder.mkdir(parents=True)
+    pipeline.run(plan).write(folder)
+    assert explain(plan, "1").figures == (
+        "sale by email: response rate 10 % (segment 4 %), margin 33.00 (segment 30.00)",
+    )
+    assert explain(plan, "2").figures == ()

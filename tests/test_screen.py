@@ -156,7 +156,7 @@ def test_a_customers_contacts_are_in_the_unit_of_the_objective(
 ) -> None:
     contact = PlannedContact(date(2026, 12, 1), "email", "sale", final=True, value=-0.25)
     explanation = Explanation(
-        "C1", "1", "1", "1-01", False, (), (), (contact,), (),
+        "C1", "1", "1", "1-01", False, (), (), ("sale by email: margin 9 (segment 8)",), (contact,), (),
         (Reason("reminder", "no_permission", "no permission for sms"),), (),
     )  # fmt: skip
     shown = shown_on(monkeypatch, 120)
@@ -164,6 +164,7 @@ def test_a_customers_contacts_are_in_the_unit_of_the_objective(
     assert head in shown.getvalue()
     assert ("-0.25" in shown.getvalue()) is ("minimize" not in objective)
     assert "no permission for sms" in shown.getvalue()
+    assert "margin 9 (segment 8)" in shown.getvalue()
 
 
 def test_bars_show_each_stage_and_the_last_detail(monkeypatch: pytest.MonkeyPatch) -> None:
