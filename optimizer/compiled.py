@@ -14,9 +14,10 @@ from typing import Any, Literal
 import numba
 
 _SETTINGS: Any = numba.config
-_FILES = sorted(Path(__file__).parent.glob("stream_*.py"))
+_HERE = Path(__file__).parent
+_FILES = [*sorted(_HERE.glob("stream_*.py")), _HERE / "choosers.py", _HERE / "menu.py"]  # and what they name
 _STATE = sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()[:12]
-CACHE = Path(__file__).parent / "__pycache__" / f"compiled-{_STATE}"
+CACHE = _HERE / "__pycache__" / f"compiled-{_STATE}"
 
 
 def compiled(

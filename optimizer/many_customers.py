@@ -24,9 +24,8 @@ from optimizer.rows import Rows
 from optimizer.stream_choice import MenuWorth
 from optimizer.streams import Pricing
 
-ROUGH, ROUGH_APART = 1e-3, 3e-3
-"""How near value and bound of the part's program must come, which makes the menu and the first prices; the
-second where customers have figures of their own."""
+ROUGH = 3e-3
+"""How near value and bound of the part's program must come, which makes the menu and the first prices."""
 NEAR, MOST_ROUNDS = 5e-4, 40
 """How near those of the menu's program must come, and in how many rounds."""
 TUNING, KEPT_PRICES = (100_000, 1_000_000), 3
@@ -64,8 +63,7 @@ def part_plan(pricing: Pricing, max_cells: int, progress: Callable[[str], None])
 
     Raises Shortage and OnlyWholeNumbers as `decide` does.
     """
-    rough = ROUGH if pricing.cells.own_figures is None else ROUGH_APART
-    generation = generation_of(pricing, max_cells, rough, progress)
+    generation = generation_of(pricing, max_cells, ROUGH, progress)
     if pricing.switches:
         return decide(pricing, generation).linear
     return generation.run()

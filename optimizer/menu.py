@@ -20,7 +20,7 @@ from optimizer.streams import Pricing
 
 BITS = 62
 """How many streams a word tells; whole numbers of 64 bits keep their sign."""
-LEAST_STREAMS, MOST_STREAMS = 6 * BITS, 64 * BITS
+LEAST_STREAMS, MOST_STREAMS = 9 * BITS, 64 * BITS
 """How many streams a segment's menu may hold, where customers are very many and where they are few."""
 LOOKS = 1_000_000_000
 """How often customers may look at a stream in a round, when each looks at all: what bounds a round's time."""
