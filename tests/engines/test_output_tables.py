@@ -272,6 +272,7 @@ def test_a_swap_that_fails_after_the_commit_is_finished_by_the_next_command(
     assert len(workspace.rows("calendar")) == len(pd.read_parquet(run / "calendar.parquet"))
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_shows_one_version_and_drops_those_that_killed_runs_left(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
