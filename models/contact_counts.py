@@ -33,7 +33,7 @@ def contact_counts(
     campaign once. A response counts with 0 ≤ `responded_on` − `contacted_on` ≤ `window_days`, or where
     `responded_on` is not known. `exposure` is Σ keep^k over the contacts, k = the customer's contacts in the
     `days` before (`fatigue` = (keep, days)), so that responses / exposure is the rate without fatigue.
-    Contacts before the day `since`, counted from `as_of`, only tire.
+    Contacts before the day `since`, counted from `as_of` and at most `-window_days`, only tire.
 
     Returns columns segment, campaign, type ("" if unknown), channel, complete, contacts, responses, exposure.
     `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out

@@ -13,6 +13,7 @@ from optimizer.choosers import choosers_of, rows_of
 from optimizer.customer_keys import CustomerKeys
 from optimizer.figures_worth import FiguresWorth, OwnWorth
 from optimizer.fine_cells import FineCells
+from optimizer.generation import SHUT
 from optimizer.menu import BITS, Menu
 from optimizer.menu_fit import MenuFit
 from optimizer.prices import fixed_tolls
@@ -22,8 +23,6 @@ from optimizer.timetable import Timetable
 BLOCKS = 400
 """How many blocks of cells have rows of their own in the program."""
 
-THRIFT = 1e-6
-"""What the dearest contact costs where costs are no part of the objective, in worths of the best contact."""
 NEVER = 1e300
 """The fee of a place on the menu that holds no stream."""
 
@@ -126,20 +125,15 @@ class MenuChoice:
         """
         pricing = self.pricing
         worth = pricing.worth(prices, fixed_tolls(used, len(pricing.cells)))
-        thrift = self._thrift() * float(thrifty and not pricing.objective.pays_setup)
+        unit, contact = pricing.objective.thrift() if thrifty else (0.0, 0.0)
+        thrift = unit * pricing.objective.cost + contact
         chosen, stream = self._choosers, self._stream_of_contact
         at = chosen.segment_of_contact, chosen.day, chosen.option
         each = worth.charge[at] + worth.toll[0, chosen.option] + thrift[at[0], at[2]]
         fee = np.bincount(stream, each, self._never.size).reshape(self._shape) + self._never
         fee -= np.einsum("gsk,gk->gs", self._reached, worth.bonus)
-        return self._measure(self._figures.at(prices), fee, float(worth.stay))
-
-    def _thrift(self) -> Floats:
-        """By segment and option: next to nothing, the more the dearer; without a cost a little, too."""
-        goal, segments = self.pricing.objective, self._shape[0]
-        most = max(float(np.abs(goal.gain).max(initial=0.0)), goal.reached)
-        dearest = float(goal.cost.max(initial=0.0)) or 1.0
-        return np.asarray(THRIFT * most * (goal.cost[:segments] / dearest + THRIFT))
+        own = self._figures.at(prices)
+        return self._measure(own._replace(money=own.money + unit), fee, float(worth.stay))
 
     def choose(self, worth: MenuWorth, plain: MenuWorth, former: Choice | None = None) -> Choice:
         """Every cell's best stream at the prices of `worth`; `plain` is the worth without any price."""
@@ -236,7 +230,8 @@ class MenuChoice:
         most = plain.most
         if self.fine.own_figures is not None:
             most = self._most(self._figures.mean_gain(), plain.fee, plain.stay)
-        dearest = np.where(self._never > 0, 0.0, np.abs(plain.fee))
+        dearest = np.abs(plain.fee)
+        dearest = np.where(dearest < SHUT / 2, dearest, 0.0)  # neither shut campaigns nor empty places
         return max(1.0, float(most.max(initial=0.0)), float(dearest.max(initial=0.0)))
 
     def _most(self, gain: Floats, fee: Floats, stay: float) -> Floats:

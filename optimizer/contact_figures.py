@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,10 @@ def returned(figures: ContactFigures) -> NDArray[np.float64]:
     return figures.rate * figures.margin
 
 
+THRIFT = 1e-6
+"""What the dearest contact costs where costs are no part of the objective, in worths of the best contact."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """What a contact brings: gain[f, i] times its fatigue factor, less charge[f, i], in row f of the figures.
@@ -70,6 +74,22 @@ class Objective:
     reached: float = 0.0
     pays_setup: bool = True
     stay: float = 0.0
+
+    def thrift(self) -> tuple[float, float]:
+        """What a unit of money is to cost where costs are no part of the objective, and a contact besides.
+
+        Next to nothing, and less still: of streams worth the same the cheapest is then chosen.
+        """
+        if self.pays_setup:
+            return 0.0, 0.0
+        most = max(float(np.abs(self.gain).max(initial=0.0)), self.reached)
+        dearest = float(self.cost.max(initial=0.0)) or 1.0
+        return THRIFT * most / dearest, THRIFT * most * THRIFT
+
+    def thrifty(self) -> Objective:
+        """The same with thrift among the charges."""
+        unit, contact = self.thrift()
+        return replace(self, charge=self.charge + unit * self.cost + contact)
 
 
 def objective_of(plan: Plan, figures: ContactFigures) -> Objective:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from optimizer.contact_figures import ContactFigures
 from optimizer.own_figures import PLACES
 from optimizer.problem import Problem
-from optimizer.wording import number
 
 _WORDS = {
     "rate": "response rate", "margin": "margin", "revenue": "revenue", "value": "value of the contact",
     "cost": "cost",
 }  # fmt: skip
+
+ROUNDING = 1e-8
+"""Rates count to 9 places."""
 
 
 def own_figures_in_words(problem: Problem, cell: int) -> Iterator[str]:
@@ -26,11 +28,13 @@ def own_figures_in_words(problem: Problem, cell: int) -> Iterator[str]:
     own, segment = int(problem.cells.figures[cell]), int(problem.cells.segment[cell])
     figures, options = problem.figures, problem.timetable.options
     differ = {name: _differ(figures, name, own, segment) for name in PLACES.values()}
-    known = figures.rate[segment] > 0
-    if differ["rate"].any() and not any(differ[name].any() for name in differ if name != "rate"):
-        times = figures.rate[own][known] / figures.rate[segment][known]
-        if len(times) > 1 and np.ptp(times) < 1e-3 * times.mean():
-            yield f"response rates {number(float(times.mean()))} times the segment's"
+    mine, theirs = figures.rate[own], figures.rate[segment]
+    known = theirs > 0
+    others = any(differ[name].any() for name in differ if name != "rate")
+    if differ["rate"][known].all() and known.sum() > 1 and not others and not mine[~known].any():
+        times = float((mine[known] / theirs[known]).mean())
+        if np.abs(times * theirs - mine).max() < ROUNDING:
+            yield f"response rates {times:.6g} times the segment's"
             return
     for i, option in enumerate(options):
         told = [
@@ -49,4 +53,4 @@ def _differ(figures: ContactFigures, name: str, own: int, segment: int) -> NDArr
 
 def _told(figures: ContactFigures, name: str, row: int, option: int) -> str:
     value = float(getattr(figures, name)[row, option])
-    return f"{number(100 * value)} %" if name == "rate" else number(value, 2)
+    return f"{100 * value:.9g} %" if name == "rate" else f"{value:,.10g}"

@@ -14,9 +14,9 @@ import highspy
 @cache
 def let_highs_greet() -> None:
     """Let it greet nobody: what a run prints is the run's own. Done once a process."""
-    with suppress(OSError):  # no standard output at all
-        kept = os.dup(1)
+    with suppress(OSError, ValueError, AttributeError):  # no standard output at all
         sys.stdout.flush()
+        kept = os.dup(1)
         try:
             with Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), 1)

@@ -23,7 +23,7 @@ BITS = 62
 LEAST_STREAMS, MOST_STREAMS = 9 * BITS, 64 * BITS
 """How many streams a segment's menu may hold, where customers are very many and where they are few."""
 LOOKS = 1_000_000_000
-"""How often customers may look at a stream in a round, when each looks at all: what bounds a round's time."""
+"""How often all customers together may look at a stream in a round, between these ends: it takes time."""
 CHUNK = 2_000
 """Profiles that are asked at a time."""
 

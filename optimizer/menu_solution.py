@@ -34,8 +34,10 @@ def solve_from_menu(plan: Plan, problem: Problem, max_cells: int, progress: Call
     Raises Shortage and OnlyWholeNumbers as `solve` does, of the part drawn or of the menu: what they
     cannot do, all streams may.
     """
-    pricing, fine = problem.pricing(), problem.everyone.fine
-    linear = part_plan(pricing, max_cells, progress)
+    thrifty = replace(problem, objective=problem.objective.thrifty()).pricing()
+    linear = part_plan(thrifty, max_cells, progress)
+    pricing, fine = problem.pricing(thrifty.book), problem.everyone.fine
+    pricing.begin_like(thrifty)
     progress("every customer's part of the menu")
     menu = menu_of(pricing, linear, len(fine))
     fit = menu_fit(menu, fine, problem.keys.earlier.effects.by_code, problem.graph.shared_caps)

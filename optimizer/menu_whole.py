@@ -171,4 +171,5 @@ def _cheaper(
     scale = max(float(spent.max(initial=0.0)), NO_SHARE)
     own = sparse.csr_array(use)
     found = cheapest_counts(rows, group, sizes, spent / scale, value, least, own, left, counts @ use)
-    return counts if found is None or found @ spent > counts @ spent else found
+    worse = found is None or found @ value < least or found @ spent > counts @ spent
+    return counts if worse or found is None else found

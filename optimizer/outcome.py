@@ -173,7 +173,7 @@ def summary_figures(
         "expected_value": value,
         "upper_bound": max(value, bound),
         "gap": gap,
-        "linear_bound": solution.linear_bound - stays,
+        "linear_bound": max(value, solution.linear_bound - stays),
         "expected_margin": round(float((contacts.expected_margin * contacts.contacts).sum()) - setup, 6),
         "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
         "cost": round(float(allocation.cost.sum()) + setup, 6),

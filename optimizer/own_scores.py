@@ -91,8 +91,8 @@ def own_scores(plan: Plan, tables: Tables, timetable: Timetable) -> OwnScores | 
     places = pd.DataFrame(sorted(sent), columns=_KEY)
     scores = tables.scores
     counts = {name: _whole(scores[name], places) for name, places in FIELDS.items()}
-    if plan.objective.goal != "expected_revenue":
-        # Nothing else counts it: it would tell customers apart who are planned alike.
+    if not plan.objective.counts_revenue:
+        # It would tell customers apart who are planned alike.
         counts["revenue_per_response"] = ibis.null("int64")
     rows = scores.select("customer_id", "campaign", channel=scores.channel.fill_null(EVERY_CHANNEL), **counts)
     told = ibis.or_(*(rows[name].notnull() for name in FIELDS))

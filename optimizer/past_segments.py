@@ -2,8 +2,8 @@
 
 Among customers whose segment is known only after their responses, high responses before a day would go with
 low ones after it: the segment has seen their sum. What customers of a segment will do is therefore learned
-from segments as they were before they did it. Features are scaled by the means of their own day, since a
-longer history makes all counts larger.
+from segments as they were before they did it. Features are scaled by the medians and spreads of their own
+day, since a longer history makes all counts larger.
 """
 
 from __future__ import annotations

@@ -69,6 +69,11 @@ class Objective(Block):
         """The word of the objective, such as expected_margin or cost."""
         return self.maximize or self.minimize or ""
 
+    @property
+    def counts_revenue(self) -> bool:
+        """Whether revenue counts for anything: limits and margins leave it out."""
+        return self.goal == "expected_revenue"
+
 
 class Cap(Block):
     """At most `contacts` of those named in any `days` consecutive days; None names all."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer.generation import SHUT
+from optimizer.greeting import let_highs_greet
 from optimizer.limits import Limit
 from optimizer.linear_plan import LinearPlan
 from optimizer.program import SOLVER
@@ -184,6 +185,7 @@ def _program(
     cost = np.pad(pairs.reduced_cost, (0, columns - count))
     matrix = sparse.vstack([own, coefficients, sparse.csr_array(cost[None, :])], format="csr")
     spent = float(pairs.reduced_cost @ pairs.amount)
+    let_highs_greet()
     model: highspy.Highs = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, setting in {"output_flag": False, "simplex_strategy": 4, **SOLVER}.items():
         model.setOptionValue(name, setting)

@@ -63,7 +63,8 @@ def _counts(plan: Plan, tables: Tables, segments: Segments) -> tuple[pd.DataFram
         tables.engine.drop("segments before")
         if counts.complete.any():
             return counts, ()
-    return _counted(plan, tables, segments.table), (_OWN_RESPONSES,)
+    counts = _counted(plan, tables, segments.table)
+    return counts, (_OWN_RESPONSES,) if counts.contacts.any() else ()
 
 
 def _segments_before(plan: Plan, tables: Tables, model: Segmentation, day: int) -> ir.Table:

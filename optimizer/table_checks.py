@@ -188,10 +188,11 @@ def unplanned_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
 
 
 def without_figure(rows: ir.Table, plan: Plan) -> RowCheck:
-    """Rows that say nothing of their customer: as a rule the figures' columns have other names."""
-    broken = ibis.and_(*(rows[name].isnull() for name in ("response_rate", *MONEY)))
-    remedy = f"Fill in one of {', '.join(('response_rate', *MONEY))}; these rows are not used."
-    return RowCheck("", "has none of the figures", remedy, broken, warns=True)
+    """Rows that say nothing that counts: as a rule the figures' columns have other names."""
+    counted = [name for name in ("response_rate", *MONEY) if name != REVENUE or plan.objective.counts_revenue]
+    broken = ibis.and_(*(rows[name].isnull() for name in counted))
+    remedy = f"Fill in one of {', '.join(counted)}; these rows are not used."
+    return RowCheck("", "has no figure that counts", remedy, broken, warns=True)
 
 
 def channel_of_campaign(rows: ir.Table, plan: Plan) -> RowCheck:
@@ -219,7 +220,8 @@ def own_cost_not_negative(rows: ir.Table, _plan: Plan) -> RowCheck:
     return RowCheck("cost_per_contact", "is negative", "Write costs as positive numbers.", broken)
 
 
-MONEY = ("margin_per_response", "revenue_per_response", "value_per_contact", "cost_per_contact")
+REVENUE = "revenue_per_response"
+MONEY = ("margin_per_response", REVENUE, "value_per_contact", "cost_per_contact")
 MOST_MONEY = 1e12
 """Figures are told apart as whole numbers of millionths, which must fit into 64 bits."""
 

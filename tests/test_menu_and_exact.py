@@ -63,9 +63,10 @@ def tables() -> dict[str, pd.DataFrame]:
     }
 
 
-def both(folder: Path, **changes: Any) -> tuple[Result, Result]:
-    menu = write_workspace(folder / "menu", plan_of(merge_above=1, **changes), tables())
-    exact = write_workspace(folder / "exact", plan_of(**changes), tables())
+def both(folder: Path, more: dict[str, pd.DataFrame] | None = None, **changes: Any) -> tuple[Result, Result]:
+    told = {**tables(), **(more or {})}
+    menu = write_workspace(folder / "menu", plan_of(merge_above=1, **changes), told)
+    exact = write_workspace(folder / "exact", plan_of(**changes), told)
     found = pipeline.run(load_plan(menu)), pipeline.run(load_plan(exact))
     assert [result.summary["chosen_from_menu"] for result in found] == [True, False]
     return found
@@ -82,6 +83,21 @@ def test_a_minimum_is_met_however_dear_it_is(objective: dict[str, str], tmp_path
 def test_costs_that_the_objective_leaves_out_are_saved_all_the_same(tmp_path: Path) -> None:
     goal = {"maximize": "reach"}
     menu, exact = both(tmp_path, objective=goal, budget=[{"amount": 15000, "per": "period"}])
+    assert menu.summary["reached"] == exact.summary["reached"]
+    assert menu.summary["cost"] == pytest.approx(exact.summary["cost"])
+
+
+def test_own_costs_are_saved_too(tmp_path: Path) -> None:
+    """By the channels' costs e-mail is the cheaper one, by the customers' own it is the dearer."""
+    own = [
+        (i, name, channel, cost)
+        for i in range(1, CUSTOMERS + 1)
+        for name in ("sale", "card", "news")
+        for channel, cost in (("email", 30 + i % 3), ("phone", 1 + i % 2))
+    ]
+    scores = pd.DataFrame(own, columns=["customer_id", "campaign", "channel", "cost_per_contact"])
+    goal, same = {"maximize": "reach"}, {name: {"unit_cost": 1, "send_days": DAYS[name]} for name in CHANNELS}
+    menu, exact = both(tmp_path, more={"scores": scores}, objective=goal, channels=same)
     assert menu.summary["reached"] == exact.summary["reached"]
     assert menu.summary["cost"] == pytest.approx(exact.summary["cost"])
 

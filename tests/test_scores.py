@@ -232,7 +232,7 @@ def test_figures_that_nothing_counts_tell_nobody_apart(tmp_path: Path) -> None:
 def test_rows_without_a_figure_are_told(tmp_path: Path) -> None:
     rows = [ROW, {"customer_id": 2, "campaign": "sale", "channel": "email"}]
     warned = open_tables(loaded(tmp_path, rows)).warnings
-    assert any("has none of the figures (1 row" in words for words in warned)
+    assert any("has no figure that counts (1 row" in words for words in warned)
 
 
 def test_what_the_segments_plan_would_break_is_told(tmp_path: Path) -> None:
@@ -254,6 +254,6 @@ def test_explain_tells_own_figures(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     pipeline.run(plan).write(folder)
     assert explain(plan, "1").figures == (
-        "sale by email: response rate 10 % (segment 4 %), margin 33.00 (segment 30.00)",
+        "sale by email: response rate 10 % (segment 4 %), margin 33 (segment 30)",
     )
     assert explain(plan, "2").figures == ()

@@ -24,7 +24,8 @@ def alike() -> Planted:
 
 
 def rates_of(base: Planted, folder: Path, **changes: Any) -> Rates:
-    plan = base.loaded(folder, segments=MADE_OF_RESPONSES, response={"from": "history"}, **changes)
+    changes = {"segments": MADE_OF_RESPONSES, "response": {"from": "history"}, **changes}
+    plan = base.loaded(folder, **changes)
     tables = open_tables(plan).as_of(plan.period.start)
     return response_rates(plan, tables, find_segments(plan, tables, refit=True))
 
@@ -38,6 +39,29 @@ def test_luck_is_not_taken_for_a_rate(alike: Planted, tmp_path: Path) -> None:
     found = rates_of(alike, tmp_path)
     assert off(found).between(0.9, 1.1).all()
     assert not found.warnings
+
+
+def test_other_segments_learn_from_the_whole_history(alike: Planted, tmp_path: Path) -> None:
+    found = rates_of(alike, tmp_path, segments={"count": 3, "features": ["affinity"]})
+    assert found.frame.contacts.sum() == len(alike.tables["contact_history"])
+    assert not found.warnings
+
+
+def test_without_history_only_that_is_told(alike: Planted, tmp_path: Path) -> None:
+    nothing = {**alike.tables, "contact_history": alike.tables["contact_history"].iloc[:0]}
+    found = rates_of(Planted(nothing, alike.factor), tmp_path)
+    assert ["assumed" in words for words in found.warnings] == [True]
+
+
+def test_whoever_may_not_be_profiled_was_in_the_default_segment(alike: Planted, tmp_path: Path) -> None:
+    """Nobody's features may be used, but all responses."""
+    ids = alike.tables["customers"].customer_id
+    barred = pd.DataFrame({"customer_id": ids, "reason": "objects", "starts_on": "2026-01-01"}).iloc[:-40]
+    policy = {"restrictions": {"objects": {"blocks": [], "excludes_from": ["segments"]}}}
+    tables = {**alike.tables, "restrictions": barred}
+    found = rates_of(Planted(tables, alike.factor), tmp_path, policy=policy)
+    contacts = found.frame.groupby("segment").contacts.sum()
+    assert contacts.max() > 0.95 * contacts.sum()
 
 
 def test_a_history_too_short_for_it_is_told(alike: Planted, tmp_path: Path) -> None:
