@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from optimizer.plan_file import Plan
 from optimizer.timetable import Timetable
 
+THRIFT = 1e-6
+"""What the dearest contact costs where costs are no part of the objective, in worths of the best contact."""
+
 
 @dataclass(frozen=True)
 class ContactFigures:
@@ -51,10 +54,6 @@ def contact_figures(
 def returned(figures: ContactFigures) -> NDArray[np.float64]:
     """What a contact without fatigue brings by responses, as return_on_cost counts it."""
     return figures.rate * figures.margin
-
-
-THRIFT = 1e-6
-"""What the dearest contact costs where costs are no part of the objective, in worths of the best contact."""
 
 
 @dataclass(frozen=True)

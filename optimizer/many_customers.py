@@ -171,15 +171,19 @@ def _tuned(
     """
     for must in MUST:
         program = _Program(choice, used, beside, must)
-        for turn in range(MOST_ROUNDS):
-            program.choose(prices[turn] if turn < len(prices) else program.next_prices())
-            gap = program.bound - program.value
-            progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(program.bound), 1e-9):.3f} %")
-            if gap <= NEAR * abs(program.bound):
-                break
+        _run(program, prices, progress)
         if not program.short():
             break
     return program
+
+
+def _run(program: _Program, prices: list[Floats], progress: Callable[[str], None]) -> None:
+    for turn in range(MOST_ROUNDS):
+        program.choose(prices[turn] if turn < len(prices) else program.next_prices())
+        gap = program.bound - program.value
+        progress(f"menu: round {turn + 1}, gap {100 * gap / max(abs(program.bound), 1e-9):.3f} %")
+        if gap <= NEAR * abs(program.bound):
+            break
 
 
 def _fixed(rows: Rows, used: Floats, must: float, beside: Floats | float) -> Rows:

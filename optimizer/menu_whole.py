@@ -171,5 +171,6 @@ def _cheaper(
     scale = max(float(spent.max(initial=0.0)), NO_SHARE)
     own = sparse.csr_array(use)
     found = cheapest_counts(rows, group, sizes, spent / scale, value, least, own, left, counts @ use)
-    worse = found is None or found @ value < least or found @ spent > counts @ spent
-    return counts if worse or found is None else found
+    if found is None or found @ value < least or found @ spent > counts @ spent:
+        return counts
+    return found

@@ -104,9 +104,8 @@ def cheapest_counts(
     Columns are as in `solve_whole`; `spent` is what each costs a customer. Limits of which `left` is left are
     missed no more than by the use `now`. None where that was not found.
     """
-    beyond = now - left
-    missed = np.maximum(np.where(rows.at_least, -beyond, beyond), 0.0)
-    left = np.append(left + np.where(rows.at_least, -missed, missed), least)
+    allowed = np.where(rows.at_least, np.minimum(left, now), np.maximum(left, now))
+    left = np.append(allowed, least)
     with_value = replace(
         rows,
         bound=left,
