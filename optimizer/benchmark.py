@@ -88,6 +88,7 @@ class BenchmarkFigures:
             "customer_seconds": self.customer_seconds,
             "peak": self.peak,
             "customers_to_bare": self.customer_seconds / self.bare.seconds,
+            "customers_to_bare_with_export": self.customer_seconds / self.bare.with_export,
             "all_to_bare": self.seconds / self.bare.seconds,
         }
 

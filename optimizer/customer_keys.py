@@ -109,7 +109,7 @@ def customer_keys(
         keys = _with(keys, None if own is None else summed(own, {name: marks(counts[name])}))
     scores = own_scores(plan, tables, timetable)
     keys = _with(keys, None if scores is None else scores.told())
-    keys = _with(_with(keys, bands), earlier.told())
+    keys = _with(_with(keys, bands), earlier.told)
     limited = any(cap.own for cap in rules.caps)
     keys = _with_own_limit(keys, earlier, timetable, rules) if limited else keys.drop("max_contacts")
     table = tables.engine.keep("customer_keys", keys)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from optimizer.customer_lists import CodeLists, marks, marks_of, read_code_lists, summed
+from models.portable import bit_or
+from optimizer.customer_lists import CodeLists, marks_of, read_code_lists
 from optimizer.earlier_contacts import EarlierContact, EarlierEffects, earlier_rows
+from optimizer.engine import Engine
 from optimizer.frames import frame_of, table_of
 from optimizer.plan_file import Plan
 from optimizer.rules import ContactRules
@@ -18,18 +21,20 @@ from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
 UNTOLD = ""
+SLOTS = 40
+"""Bits over which contacts are spread: as many as a customer can have may be summed up without overflow."""
 
 
 @dataclass(frozen=True)
 class EarlierLists:
-    """`rows` has customer_id and code, a row for each contact that something feels; see EarlierEffects."""
+    """`rows` has customer_id and code, a row for each contact that something feels; see EarlierEffects.
+
+    `told` has customer_id and `earlier`, which tells the list of codes.
+    """
 
     rows: ir.Table
+    told: ir.Table
     effects: EarlierEffects
-
-    def told(self) -> ir.Table:
-        """customer_id with `earlier`, which tells the list of codes."""
-        return summed(self.rows, {"earlier": marks(len(self.effects.by_code))})
 
     def contacts(self) -> ir.Table:
         """customer_id with `earlier_contacts`, their number."""
@@ -43,11 +48,13 @@ class EarlierLists:
         """By list the number of its fatigue, and by that and send day the contacts that tire one there."""
         tires, classes = np.unique(self.effects.by_code.tired, axis=0, return_inverse=True)
         told = lists.told_by(marks_of(classes.reshape(-1)))
-        _, first, number = np.unique(told, return_index=True, return_inverse=True)
+        number, distinct = pd.factorize(told, sort=True)
+        first = np.empty(len(distinct), dtype=np.int64)
+        first[number[::-1]] = np.arange(len(told))[::-1]
         some = lists.some(first)
         nothing = np.zeros((1, tires.shape[1]), dtype=np.int64)
         running = np.concatenate([nothing, np.cumsum(tires[classes.reshape(-1)[some.codes]], axis=0)])
-        return number.reshape(-1).astype(np.int32), running[some.begin[1:]] - running[some.begin[:-1]]
+        return number.astype(np.int32), running[some.begin[1:]] - running[some.begin[:-1]]
 
 
 def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: ContactRules) -> EarlierLists:
@@ -63,20 +70,45 @@ def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: Conta
     ]
     kinds = {**dict(rows.select(columns).schema()), "place": "int32", "told": "int32"}
     book = table_of(seen.assign(place=place, told=range(len(seen))), kinds)
-    told = rows.join(book, columns).select("customer_id", "place", "told")
     effects = EarlierEffects(contacts, timetable, rules)
-    return EarlierLists(tables.engine.keep("earlier contacts", _coded(told, effects.code)), effects)
+    told, sums = _once(tables.engine, rows.join(book, columns).select("customer_id", "told"), place, effects)
+    felt = np.flatnonzero(effects.code >= 0)
+    codes = pd.DataFrame({"told": felt, "code": effects.code[felt]})
+    coded = told.join(table_of(codes, {"told": "int32", "code": "int32"}), "told")
+    return EarlierLists(coded.select("customer_id", "code"), sums, effects)
 
 
-def _coded(rows: ir.Table, code: NDArray[np.int64]) -> ir.Table:
-    """customer_id and code, a row for each contact that something feels.
+def _once(
+    engine: Engine, rows: ir.Table, place: pd.Series[int], effects: EarlierEffects
+) -> tuple[ir.Table, ir.Table]:
+    """The rows (customer_id, told), each contact once, and customer_id with `earlier`; both kept.
 
-    Of several types told of a contact the first in alphabetical order counts.
+    As a rule no contact is told twice. Each sets a bit: where the bits of a customer sum up to what they are
+    or-ed, none is set twice. Few others are left to be looked at row by row.
     """
-    once = rows.group_by("customer_id", "place").agg(told=rows.told.min())
-    felt = np.flatnonzero(code >= 0)
-    book = table_of(pd.DataFrame({"told": felt, "code": code[felt]}), {"told": "int32", "code": "int32"})
-    return once.join(book, "told").select("customer_id", "code")
+    kinds = {"told": "int32", "place": "int32", "mark": "int64", "bit": "int64"}
+    numbers = np.arange(len(place))
+    book = pd.DataFrame(
+        {"told": numbers, "place": place, "mark": marks_of(effects.code), "bit": 2 ** (place % SLOTS)}
+    )
+    rows = engine.keep("earlier contacts", rows)
+    sums = engine.keep("lists of earlier contacts", _sums(rows, table_of(book, kinds)))
+    placed = rows.semi_join(sums.filter(sums.unsure), "customer_id").join(table_of(book, kinds), "told")
+    by_place = placed.group_by("customer_id", "place").agg(rows=placed.count(), told=placed.told.min())
+    if (by_place.rows > 1).any().fill_null(ibis.literal(False)).to_pyarrow().as_py():
+        # Of several types told of a contact the first in alphabetical order counts.
+        others = rows.anti_join(sums.filter(sums.unsure), "customer_id")
+        rows = engine.keep("earlier contacts", others.union(by_place.select("customer_id", "told")))
+        sums = engine.keep("lists of earlier contacts", _sums(rows, table_of(book, kinds)))
+    return rows, sums.select("customer_id", "earlier")
+
+
+def _sums(rows: ir.Table, book: ir.Table) -> ir.Table:
+    """By customer the sum of the contacts' marks, and whether two of them may be one."""
+    told = rows.join(book, "told")
+    return told.group_by("customer_id").agg(
+        earlier=told.mark.sum().cast("int64"), unsure=told.bit.sum().cast("int64") != bit_or(told.bit)
+    )
 
 
 def _planned_type(plan: Plan, campaign: str) -> str | None:
