@@ -83,7 +83,7 @@ def audit_calendar(
         for rule, broken in checks
     ]
     money = own_money(plan, tables, contacts, rules, timetable, segments, figures, bands)
-    words = list(limit_breaches(limits, segments, timetable, rules, contacts, money))
+    words = list(limit_breaches(limits, segments, timetable, rules, contacts, dated, lists, money))
     for kept in (CODES, OTHERS, LISTS):
         engine.drop(kept)
     told = [frame for frame in frames if len(frame)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from optimizer.audit_contacts import AuditedContacts
+from optimizer.audit_lists import PlannedLists
 from optimizer.audit_money import OwnMoney
+from optimizer.audit_questions import DatedKinds
 from optimizer.audit_series import days_around
 from optimizer.frames import frame_of, table_of
 from optimizer.limits import Limit
@@ -27,6 +30,8 @@ def limit_breaches(
     timetable: Timetable,
     rules: ContactRules,
     contacts: AuditedContacts,
+    dated: DatedKinds,
+    lists: PlannedLists,
     money: OwnMoney | None = None,
 ) -> Iterator[str]:
     """In words, each limit that the planned contacts do not keep; soft ones are no breach.
@@ -34,7 +39,7 @@ def limit_breaches(
     `segments` are the labels behind Limit.segments, `money` is what customers' own figures change. A contact
     that the timetable does not have uses no limit: it breaks the rule of the window.
     """
-    counted = _Counted(limits, segments, timetable, rules, contacts, money)
+    counted = _Counted(limits, segments, timetable, rules, contacts, dated, lists, money)
     for limit in limits:
         if limit.soft is not None or (limit.if_used and limit.if_used not in counted.campaigns):
             continue
@@ -56,9 +61,12 @@ class _Counted:
         timetable: Timetable,
         rules: ContactRules,
         contacts: AuditedContacts,
+        dated: DatedKinds,
+        lists: PlannedLists,
         money: OwnMoney | None,
     ) -> None:
         self._limits, self._rules, self._contacts, self._money = limits, rules, contacts, money
+        self._dated, self._lists = dated, lists
         self._place = {day: t for t, day in enumerate(timetable.days)}
         options = {(o.channel, o.campaign): i for i, o in enumerate(timetable.options)}
         self._option = [options.get((kind.channel, kind.campaign)) for kind in contacts.kinds]
@@ -112,6 +120,29 @@ class _Counted:
     def _reached(self) -> dict[str, int]:
         """For each limit of customers, by its path, the distinct ones with a contact that counts."""
         limits = [limit for limit in self._limits if limit.customers]
+        reached = {limit.path: self._known(limit) for limit in limits}
+        if (customers := self._lists.unknown()) is not None:
+            for path, number in self._looked_up(limits, customers).items():
+                reached[path] += number
+        return reached
+
+    def _known(self, limit: Limit) -> int:
+        """The customers whom a limit counts, as far as lists tell."""
+        counting = np.zeros(len(self._dated.kind), dtype=bool)
+        for place in np.flatnonzero(self._dated.planned).tolist():
+            t, i = self._place.get(int(self._dated.day[place])), self._option[self._dated.kind[place]]
+            counting[place] = t is not None and i is not None and limit.use[t, i] > 0
+        if limit.segments.all():
+            return self._lists.reached(counting, None)
+        inside = np.zeros(max(self._place_of, default=0) + 2, dtype=bool)  # the last one is NO_SEGMENT
+        inside[self._codes_inside(limit)] = True
+        return self._lists.reached(counting, inside)
+
+    def _codes_inside(self, limit: Limit) -> list[int]:
+        return [code for code, g in self._place_of.items() if g >= 0 and limit.segments[g]]
+
+    def _looked_up(self, limits: Sequence[Limit], customers: ir.Table) -> dict[str, int]:
+        """The same of some customers, contact by contact."""
         reached = [f"reached_{n}" for n in range(len(limits))]
         pairs = [
             (day, code, *(bool(limit.use[t, i] > 0) for limit in limits))
@@ -123,11 +154,13 @@ class _Counted:
             pd.DataFrame(pairs, columns=["day", "kind", *reached]),
             {"day": "int32", "kind": "int32", **dict.fromkeys(reached, "boolean")},
         )
-        rows = self._contacts.planned.join(book, ["day", "kind"])
-        counts = {}
-        for name, limit in zip(reached, limits, strict=True):
-            inside = [code for code, g in self._place_of.items() if g >= 0 and limit.segments[g]]
-            counts[name] = rows[name] if limit.segments.all() else rows[name] & rows.segment.isin(inside)
+        rows = self._contacts.planned.semi_join(customers, "customer_id").join(book, ["day", "kind"])
+        counts = {
+            name: rows[name]
+            if limit.segments.all()
+            else rows[name] & rows.segment.isin(self._codes_inside(limit))
+            for name, limit in zip(reached, limits, strict=True)
+        }
         who = rows.group_by("customer_id").agg(**{name: counted.any() for name, counted in counts.items()})
         total = who.aggregate(**{name: who[name].cast("int64").sum().fill_null(0) for name in reached})
         number = frame_of(total)

@@ -31,13 +31,31 @@ _SUMS, _DIGITS = "planned contacts of customers", "digits of codes"
 class PlannedLists:
     """`customers` has customer_id and list; the engine keeps it under the name LISTS.
 
-    `place[list, n]` is the place of the contact on the n-th day in the dated kinds, -1 where there is none.
-    What a list in `several` holds is not known: it has several contacts on a day.
+    `place[list, n]` is the place of the contact on the n-th day in the dated kinds, -1 where there is none;
+    `segment[list]` is that of all its contacts, and `size[list]` customers have it. What a list in `several`
+    holds is not known: it has several contacts on a day, or contacts of several segments.
     """
 
     customers: ir.Table
     place: NDArray[np.int64]
+    segment: NDArray[np.int64]
+    size: NDArray[np.int64]
     several: NDArray[np.bool_]
+
+    def reached(self, counting: NDArray[np.bool_], segments: NDArray[np.bool_] | None) -> int:
+        """How many customers of the segments (by number) have a contact at a place that counts.
+
+        Of `segments` None stands for all. Customers whose list is not known are left out.
+        """
+        counts = np.append(counting, False)[self.place].any(axis=1) & ~self.several
+        return int(self.size[counts if segments is None else counts & segments[self.segment]].sum())
+
+    def unknown(self) -> ir.Table | None:
+        """customer_id of those whose list is not known; None where there are none."""
+        if not self.several.any():
+            return None
+        lists = np.flatnonzero(self.several).tolist()
+        return self.customers.filter(self.customers.list.isin(lists)).select("customer_id")
 
     def bits(self, of_place: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """The bits of each list's contacts or-ed; all that occur where its contacts are not known."""
@@ -56,39 +74,70 @@ class PlannedLists:
 
 def planned_lists(engine: Engine, contacts: AuditedContacts, dated: DatedKinds) -> PlannedLists:
     """The lists of all customers who are sent something."""
-    days = dated.days_of(dated.planned)
-    places = [np.flatnonzero(dated.planned & (dated.day == day)) for day in days]
-    width = [len(on_day).bit_length() for on_day in places]
-    word, shift = _packed(width)
-    digit = {
-        (int(dated.day[place]), int(dated.kind[place])): (word[n], (m + 1) << shift[n])
-        for n, on_day in enumerate(places)
-        for m, place in enumerate(on_day)
-    }
-    codes = contacts.book[[CODE, "day", "kind"]]
-    told = [digit[day, kind] for day, kind in zip(codes.day, codes.kind, strict=True)]
-    words = [f"word_{n}" for n in range(max(word, default=0) + 1)]
-    book = codes[[CODE]].assign(
-        **{name: [digits if k == n else 0 for k, digits in told] for n, name in enumerate(words)}
-    )
+    digits = _Digits.of(dated)
+    kinds = {**dict.fromkeys([CODE, "segment"], "int32"), **dict.fromkeys(digits.words, "int64")}
     # Kept, for an engine that knows nothing of a table may put the greater one of two into memory.
-    kept = engine.keep(_DIGITS, table_of(book, {CODE: "int32", **dict.fromkeys(words, "int64")}))
-    rows = contacts.coded.join(kept, CODE)
-    sums = rows.group_by("customer_id").agg(**{name: bit_or(rows[name]) for name in words}, n=rows.count())
-    sums = engine.keep(_SUMS, sums.mutate(n=sums.n.cast("int64")))
-    key = [*words, "n"]
-    lists = frame_of(sums.select(key).distinct()).sort_values(key, ignore_index=True)
-    numbers = engine.keep(
-        "lists", table_of(lists.assign(list=lists.index), {**dict.fromkeys(key, "int64"), "list": "int32"})
+    book = engine.keep(_DIGITS, table_of(digits.of_codes(contacts.book, dated), kinds))
+    rows = contacts.coded.join(book, CODE)
+    sums = rows.group_by("customer_id").agg(
+        **{name: bit_or(rows[name]) for name in digits.words},
+        n=rows.count().cast("int64"),
+        segment=rows.segment.min(),
+        last=rows.segment.max(),
     )
+    sums = engine.keep(_SUMS, sums)
+    key = [*digits.words, "n", "segment", "last"]
+    lists = frame_of(sums.group_by(key).agg(size=sums.count())).sort_values(key, ignore_index=True)
+    kinds = {**dict(sums.select(key).schema()), "list": "int32"}
+    numbers = engine.keep("lists", table_of(lists.assign(list=lists.index), kinds))
     customers = engine.keep(LISTS, sums.join(numbers, key).select("customer_id", "list"))
     engine.drop(_SUMS)
-    place = np.full((len(lists), len(days)), -1, dtype=np.int64)
-    for n, on_day in enumerate(places):
-        digits = lists[words[word[n]]].to_numpy(dtype=np.int64) >> shift[n] & ((1 << width[n]) - 1)
-        place[:, n] = np.append(-1, on_day)[np.minimum(digits, len(on_day))]
-    several = (place >= 0).sum(axis=1) != lists.n.to_numpy(dtype=np.int64)
-    return PlannedLists(customers, place, several)
+    place = digits.places_of(lists)
+    told, segment, last, size = lists[["n", "segment", "last", "size"]].to_numpy(dtype=np.int64).T
+    several = ((place >= 0).sum(axis=1) != told) | (segment != last)
+    return PlannedLists(customers, place, segment, size, several)
+
+
+@dataclass(frozen=True)
+class _Digits:
+    """By day the places planned there, and in which word, how far shifted, a digit tells one of them."""
+
+    on_day: list[NDArray[np.int64]]
+    word: list[int]
+    shift: list[int]
+
+    @classmethod
+    def of(cls, dated: DatedKinds) -> _Digits:
+        days = dated.days_of(dated.planned)
+        on_day = [np.flatnonzero(dated.planned & (dated.day == day)) for day in days]
+        return cls(on_day, *_packed([len(places).bit_length() for places in on_day]))
+
+    @property
+    def words(self) -> list[str]:
+        """The names of the words' columns."""
+        return [f"word_{n}" for n in range(max(self.word, default=0) + 1)]
+
+    def of_codes(self, book: pd.DataFrame, dated: DatedKinds) -> pd.DataFrame:
+        """By code the segment and the words with the digit of its contact."""
+        told = [
+            (int(dated.day[place]), int(dated.kind[place]), *self._words(n, (m + 1) << self.shift[n]))
+            for n, places in enumerate(self.on_day)
+            for m, place in enumerate(places)
+        ]
+        digits = pd.DataFrame(told, columns=["day", "kind", *self.words])
+        return book[[CODE, "day", "kind", "segment"]].merge(digits, on=["day", "kind"])
+
+    def _words(self, day: int, digit: int) -> list[int]:
+        return [digit if n == self.word[day] else 0 for n in range(len(self.words))]
+
+    def places_of(self, lists: pd.DataFrame) -> NDArray[np.int64]:
+        """By list (a row with words) and day the place planned, or -1."""
+        place = np.full((len(lists), len(self.on_day)), -1, dtype=np.int64)
+        for n, places in enumerate(self.on_day):
+            digit = lists[self.words[self.word[n]]].to_numpy(dtype=np.int64) >> self.shift[n]
+            digit &= (1 << len(places).bit_length()) - 1
+            place[:, n] = np.append(-1, places)[np.minimum(digit, len(places))]
+        return place
 
 
 def _packed(width: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -71,17 +71,20 @@ def earlier_lists(plan: Plan, tables: Tables, timetable: Timetable, rules: Conta
     kinds = {**dict(rows.select(columns).schema()), "place": "int32", "told": "int32"}
     book = table_of(seen.assign(place=place, told=range(len(seen))), kinds)
     effects = EarlierEffects(contacts, timetable, rules)
-    told, sums = _once(tables.engine, rows.join(book, columns).select("customer_id", "told"), place, effects)
+    told = rows.join(book, columns).select("customer_id", "told")
+    told, sums = told_once(tables.engine, told, place, effects.code)
     felt = np.flatnonzero(effects.code >= 0)
     codes = pd.DataFrame({"told": felt, "code": effects.code[felt]})
     coded = told.join(table_of(codes, {"told": "int32", "code": "int32"}), "told")
     return EarlierLists(coded.select("customer_id", "code"), sums, effects)
 
 
-def _once(
-    engine: Engine, rows: ir.Table, place: pd.Series[int], effects: EarlierEffects
+def told_once(
+    engine: Engine, rows: ir.Table, place: pd.Series[int], code: NDArray[np.int64]
 ) -> tuple[ir.Table, ir.Table]:
     """The rows (customer_id, told), each contact once, and customer_id with `earlier`; both kept.
+
+    place[told] says which contact of a customer a row tells of, code[told] is its code.
 
     As a rule no contact is told twice. Each sets a bit: where the bits of a customer sum up to what they are
     or-ed, none is set twice. Few others are left to be looked at row by row.
@@ -89,7 +92,7 @@ def _once(
     kinds = {"told": "int32", "place": "int32", "mark": "int64", "bit": "int64"}
     numbers = np.arange(len(place))
     book = pd.DataFrame(
-        {"told": numbers, "place": place, "mark": marks_of(effects.code), "bit": 2 ** (place % SLOTS)}
+        {"told": numbers, "place": place, "mark": marks_of(code), "bit": 2 ** (place % SLOTS)}
     )
     rows = engine.keep("earlier contacts", rows)
     sums = engine.keep("lists of earlier contacts", _sums(rows, table_of(book, kinds)))

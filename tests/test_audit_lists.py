@@ -42,21 +42,26 @@ QUICK = settings(
 )
 
 
+def segment_of(who: int, day: int) -> int:
+    """The segment under which a contact stands: by mistake another one on the last day."""
+    return (who + (day == 9)) % 2
+
+
 def contacts_of(engine: DuckDB, planned: list[Row], others: list[Row]) -> AuditedContacts:
-    pairs = sorted({row[1:] for row in planned})
-    rows = pd.DataFrame([(who, pairs.index(what)) for who, *rest in planned for what in [tuple(rest)]])
-    rows.columns = ["customer_id", CODE]
-    book = pd.DataFrame([(n, day, kind, 0) for n, (day, kind) in enumerate(pairs)])
+    coded = [(who, (day, kind, segment_of(who, day))) for who, day, kind in planned]
+    codes = sorted({what for _, what in coded})
+    rows = pd.DataFrame([(who, codes.index(what)) for who, what in coded], columns=["customer_id", CODE])
+    book = pd.DataFrame([(n, *what) for n, what in enumerate(codes)])
     book.columns = [CODE, "day", "kind", "segment"]
     told = pd.DataFrame(others, columns=["customer_id", "day", "kind"])
     return AuditedContacts(
         table_of(rows, {"customer_id": "int64", CODE: "int32"}),
         engine.keep(CODES, table_of(book, dict.fromkeys(book.columns, "int32"))),
-        book.assign(n=[sum(row[1:] == pair for row in planned) for pair in pairs]),
+        book.assign(n=[sum(own == what for _, own in coded) for what in codes]),
         engine.keep("others", table_of(told, {"customer_id": "int64", "day": "int32", "kind": "int32"})),
         told[["day", "kind"]].drop_duplicates(),
         KINDS,
-        ("1",),
+        ("1", "2"),
     )
 
 
@@ -126,13 +131,14 @@ def test_nobody_who_breaks_a_rule_is_missed(
     engine.close()
     wrong = broken(rules, planned, others)
     busy = {who for name, who in wrong if name == SEVERAL_A_DAY}
+    mixed = {who for who, day, _ in planned if segment_of(who, day) != segment_of(who, 0)}
     pairs = {cap.path for cap in rules.caps if cap.contacts <= 1}
     # Whoever has several planned contacts on a day is looked at for every cap of one contact anyway.
     looked_at = {(name, who) for name in pairs for who in busy}
     assert wrong <= suspected | looked_at | {(name, who) for name in found.wide for who in range(6)}
-    # Rules about two contacts are told exactly, but for such customers.
-    exact = pairs | {"apart", PROMISED}
-    assert {(n, who) for n, who in suspected - wrong if n in exact and who not in busy} == set()
+    # Rules about two contacts are told exactly, but for such customers and those of two segments.
+    exact = pairs | {"apart"}
+    assert {(n, who) for n, who in suspected - wrong if n in exact and who not in busy | mixed} == set()
 
 
 def check_lists(lists: audit_lists.PlannedLists, dated: DatedKinds, planned: list[Row]) -> None:
@@ -143,11 +149,21 @@ def check_lists(lists: audit_lists.PlannedLists, dated: DatedKinds, planned: lis
     told = frame_of(lists.customers)
     assert sorted(told.customer_id) == sorted(own)
     for who, number in told.itertuples(index=False):
-        days = [day for day, _ in own[who]]
-        assert lists.several[number] == (len(days) > len(set(days)))
+        days, segments = [day for day, _ in own[who]], {segment_of(who, day) for day, _ in own[who]}
+        assert lists.several[number] == (len(days) > len(set(days)) or len(segments) > 1)
         if not lists.several[number]:
             held = lists.place[number][lists.place[number] >= 0]
             assert sorted(zip(dated.day[held], dated.kind[held], strict=True)) == sorted(own[who])
+            assert {int(lists.segment[number])} == segments
+    known = [who for who, number in told.itertuples(index=False) if not lists.several[number]]
+    unknown = lists.unknown()
+    assert set(frame_of(unknown).customer_id if unknown is not None else ()) == set(own) - set(known)
+    of_a = dated.kind == 0
+    sent_a = [who for who in known if any(kind == 0 for _, kind in own[who])]
+    assert lists.reached(of_a, None) == len(sent_a)
+    assert lists.reached(of_a, np.array([False, True])) == sum(
+        segment_of(who, own[who][0][0]) for who in sent_a
+    )
 
 
 def test_numbers_beyond_one_word_are_packed_into_several() -> None:

@@ -32,12 +32,15 @@ def figures(peaks_apart: bool = True) -> BenchmarkFigures:
     stages += (StageCost("files", 5.0, 1200 * MIB),)
     summary = {"cells": 1234, "status": "optimal", "gap": 5e-5}
     size, engine = BaseSize(1_000, 3.0, 28), EngineOptions(None, 2, "4GiB")
-    return BenchmarkFigures(size, engine, None, stages, peaks_apart, BareCost(1.5, 0.5, 100 * MIB), summary)
+    return BenchmarkFigures(
+        size, engine, None, stages, peaks_apart, BareCost(1.5, 0.5, 1.0, 100 * MIB), summary
+    )
 
 
 def test_ratios_are_to_the_bare_cost() -> None:
     told = figures().as_dict()
     assert told["customers_to_bare"] == pytest.approx(3.0)
+    assert told["customers_to_bare_with_export"] == pytest.approx(2.0)
     assert told["all_to_bare"] == pytest.approx(5.0)
     assert told["peak"] == 1200 * MIB
     assert told["engine"] == {"name": None, "threads": 2, "memory_limit": "4GiB"}
@@ -49,8 +52,8 @@ def test_what_is_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     rows = [" ".join(line.split()) for line in shown.splitlines()]
     for row in (
         "all 10.0 1,200",
-        "everything but the program 6.0 3.0",
-        "everything 10.0 5.0",
+        "everything but the program 6.0 3.0 2.0",
+        "everything 10.0 5.0 3.3",
         "gap 5.00e-05",
     ):
         assert row in rows, row
@@ -117,7 +120,7 @@ def test_bare_cost_leaves_nothing(tmp_path: Path) -> None:
     calendar = pq.read_table(workspace / "contact_history").rename_columns({"contacted_on": "contact_on"})
     pq.write_table(calendar, tmp_path / "calendar.parquet")
     bare = bare_cost(workspace, tmp_path / "calendar.parquet", EngineOptions(threads=1, memory_limit="1GiB"))
-    assert min(bare.scan, bare.write) > 0
+    assert min(bare.scan, bare.write, bare.export) > 0
     assert bare.peak > 20 * MIB
     assert sorted(workspace.rglob("*")) == before
 
