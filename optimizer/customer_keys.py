@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from models.portable import keyed_md5
 from optimizer.audience import compile_audience
 from optimizer.customer_lists import NONE, Lists, marks, read_lists, summed
-from optimizer.earlier_lists import EarlierLists, earlier_lists
+from optimizer.earlier_lists import LISTS, EarlierLists, earlier_lists
 from optimizer.earlier_run import provisional_rows
 from optimizer.frames import frame_of, table_of
 from optimizer.own_limits import UNLIMITED, own_limit
@@ -37,6 +37,8 @@ KIND = [
 AUDIENCES = 62
 """How many audiences a column tells; whole numbers of 64 bits keep their sign."""
 UNTOLD = ""
+KEYS = "customer_keys"
+"""The name under which the engine keeps their table."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def customer_keys(
     keys = _with(_with(keys, bands), earlier.told)
     limited = any(cap.own for cap in rules.caps)
     keys = _with_own_limit(keys, earlier, timetable, rules) if limited else keys.drop("max_contacts")
-    table = tables.engine.keep("customer_keys", keys)
+    table = tables.engine.keep(KEYS, keys)
+    tables.engine.drop(LISTS)
     lists: dict[str, Lists] = {
         name: {NONE: ()} if own is None else read_lists(table, name, own) for name, own in rows.items()
     }

@@ -21,6 +21,8 @@ from optimizer.tables import Tables
 from optimizer.timetable import Timetable
 
 UNTOLD = ""
+CONTACTS, LISTS = "earlier contacts", "lists of earlier contacts"
+"""The names under which the engine keeps what EarlierLists are made of."""
 SLOTS = 40
 """Bits over which contacts are spread: as many as a customer can have may be summed up without overflow."""
 
@@ -94,15 +96,15 @@ def told_once(
     book = pd.DataFrame(
         {"told": numbers, "place": place, "mark": marks_of(code), "bit": 2 ** (place % SLOTS)}
     )
-    rows = engine.keep("earlier contacts", rows)
-    sums = engine.keep("lists of earlier contacts", _sums(rows, table_of(book, kinds)))
+    rows = engine.keep(CONTACTS, rows)
+    sums = engine.keep(LISTS, _sums(rows, table_of(book, kinds)))
     placed = rows.semi_join(sums.filter(sums.unsure), "customer_id").join(table_of(book, kinds), "told")
     by_place = placed.group_by("customer_id", "place").agg(rows=placed.count(), told=placed.told.min())
     if (by_place.rows > 1).any().fill_null(ibis.literal(False)).to_pyarrow().as_py():
         # Of several types told of a contact the first in alphabetical order counts.
         others = rows.anti_join(sums.filter(sums.unsure), "customer_id")
-        rows = engine.keep("earlier contacts", others.union(by_place.select("customer_id", "told")))
-        sums = engine.keep("lists of earlier contacts", _sums(rows, table_of(book, kinds)))
+        rows = engine.keep(CONTACTS, others.union(by_place.select("customer_id", "told")))
+        sums = engine.keep(LISTS, _sums(rows, table_of(book, kinds)))
     return rows, sums.select("customer_id", "earlier")
 
 

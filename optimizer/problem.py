@@ -17,7 +17,8 @@ from optimizer.contact_figures import (
     objective_of,
     returned,
 )
-from optimizer.customer_keys import CustomerKeys, customer_keys
+from optimizer.customer_keys import KEYS, CustomerKeys, customer_keys
+from optimizer.earlier_lists import CONTACTS
 from optimizer.fine_cells import fine_cells
 from optimizer.kinds import kinds_of
 from optimizer.limits import Limit, make_limits
@@ -97,6 +98,8 @@ def make_problem(plan: Plan, tables: Tables, segments: Segments, rates: Rates) -
     plain = contact_figures(plan, timetable, kinds.segments, rates.frame)
     own = own_figures(plan, timetable, plain, kinds.segments, keys, tables.engine, rates.bands)
     fine = fine_cells(tables.engine, keys, kinds, patterns, own.customers)
+    for told in (KEYS, CONTACTS):  # cells say what is asked from here on; all they take is memory
+        tables.engine.drop(told)
     everyone = make_cells(fine, keys, timetable, graph.shared_caps, plan.merge_above)
     cells, figures = own.of_cells(everyone.cells)
     everyone = replace(everyone, cells=cells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +87,14 @@ class Result:
 
         Without `customer_rows` those are left out that hold any, and none are fetched.
         """
+        with ThreadPoolExecutor(1) as beside:  # the page takes seconds, in which the engine sorts customers
+            figures = beside.submit(self._write_figures, folder)
+            if customer_rows:
+                write_customer_files(self.plan, self.engine, self.schedule, folder)
+            figures.result()
+
+    def _write_figures(self, folder: Path) -> None:
+        """Writes the files without customers."""
         for name in TABLES:
             table: pd.DataFrame | None = getattr(self, name)
             if table is not None:
@@ -93,8 +102,6 @@ class Result:
         summary = json.dumps(self.summary, indent=2, ensure_ascii=False, default=str)
         (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render(self), encoding="utf-8")
-        if customer_rows:
-            write_customer_files(self.plan, self.engine, self.schedule, folder)
 
 
 def _neutralised(table: pd.DataFrame) -> pd.DataFrame:
