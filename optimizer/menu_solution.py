@@ -68,10 +68,13 @@ def _twins(fine: FineCells) -> NDArray[np.int64]:
     cells = np.flatnonzero(fine.held_out)
     own = np.full(len(fine), -1, dtype=np.int64)
     own[cells] = cells
-    kind, apart = twin[fine.kind[cells]], int(fine.figures.max(initial=0)) + 1
-    beside = fine.listed.astype(np.int64) * apart + (0 if fine.own_figures is None else fine.own_figures)
-    place = fine.kind.astype(np.int64) * (len(fine.lists) * apart) + beside
-    wanted = kind * (len(fine.lists) * apart) + beside[cells]
+    kind, beside, most = twin[fine.kind[cells]], fine.listed.astype(np.int64), len(fine.lists)
+    if fine.own_figures is not None:
+        both = beside * (int(fine.own_figures.max(initial=0)) + 1) + fine.own_figures
+        distinct, beside = np.unique(both, return_inverse=True)  # in their order, but far smaller numbers
+        most = len(distinct)
+    place = fine.kind.astype(np.int64) * most + beside
+    wanted = kind * most + beside[cells]
     at = np.minimum(np.searchsorted(place, wanted), len(fine) - 1)
     alike = (kind >= 0) & (place[at] == wanted)
     own[cells[alike]] = at[alike]
