@@ -197,19 +197,19 @@ DRAWN = {
 }
 
 
-@settings(max_examples=18, **DRAWN)
+@settings(max_examples=12, **DRAWN)
 @given(planted(plant_shortage))
 def test_shortages(workspace: Workspace) -> None:
     check_conflict(workspace)
 
 
-@settings(max_examples=10, **DRAWN)
+@settings(max_examples=7, **DRAWN)
 @given(planted(plant_halves))
 def test_conflicts_of_whole_customers(workspace: Workspace) -> None:
     check_conflict(workspace)
 
 
-@settings(max_examples=8, **DRAWN)
+@settings(max_examples=6, **DRAWN)
 @given(planted(plant_least_if_used))
 def test_conflicts_of_campaigns_used_or_not(workspace: Workspace) -> None:
     check_conflict(workspace)

@@ -83,7 +83,7 @@ def planned(workspace: Workspace, provisional: dict[str, list[Contact]], price: 
         return result
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(small_workspaces(), st.integers(0, 2**16), st.sampled_from([0.05, 0.5, 3.0]))
 def test_value_and_stays_together_are_the_best_there_is(
     workspace: Workspace, seed: int, price: float

@@ -72,7 +72,7 @@ def agree(workspace: Workspace, best: Oracle, result: Result) -> None:
     assert breaches(plan, tables, segments, result.control, rates, control=True) == []
 
 
-@settings(max_examples=8, phases=[Phase.generate], **DRAWN)
+@settings(max_examples=6, phases=[Phase.generate], **DRAWN)
 @given(small_workspaces())
 def test_value_and_bound_are_those_of_brute_force(workspace: Workspace) -> None:
     found = solved(workspace)
@@ -88,7 +88,7 @@ def test_value_and_bound_are_those_of_brute_force(workspace: Workspace) -> None:
 @pytest.mark.parametrize("goal", OBJECTIVES)
 def test_the_whole_plan_language_agrees_with_brute_force(goal: str) -> None:
     @seed(3 + OBJECTIVES.index(goal))
-    @settings(max_examples=8, phases=[Phase.generate], database=None, **{**DRAWN, "derandomize": False})
+    @settings(max_examples=5, phases=[Phase.generate], database=None, **{**DRAWN, "derandomize": False})
     @given(small_workspaces(everything=True, goal=goal, scores=True))
     def agrees(workspace: Workspace) -> None:
         check_everything(workspace)
@@ -128,7 +128,7 @@ def count(
     SEEN["own figures"] += scored
 
 
-@settings(max_examples=8, phases=[Phase.generate], **DRAWN)
+@settings(max_examples=6, phases=[Phase.generate], **DRAWN)
 @given(small_workspaces(everything=True, goal="expected_responses"))
 def test_among_equals_the_cheapest_then_the_fewest_contacts(workspace: Workspace) -> None:
     plan, tables = workspace
@@ -154,7 +154,7 @@ def test_enough_plans_were_possible() -> None:
     assert SEEN["possible"] >= 4
     assert SEEN["impossible"] >= 1
     assert SEEN["whole numbers cost"] >= 1
-    assert SEEN["everything"] >= 17
+    assert SEEN["everything"] >= 12
     assert SEEN["equals"] >= 3
 
 

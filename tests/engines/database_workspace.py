@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pytest
 import yaml
 from killed_workspace import START, small_plan, small_tables
 
@@ -37,7 +38,9 @@ class DatabaseWorkspace:
         if engine == "postgres":
             server = request.getfixturevalue("postgres")
             self.url = server.url
-            request.getfixturevalue("monkeypatch").setenv(VARIABLE, server.url)
+            patch = pytest.MonkeyPatch()  # the fixture of that name does not outlast a test
+            patch.setenv(VARIABLE, server.url)
+            request.addfinalizer(patch.undo)
         self._load()
 
     def plan_of(self, start: date = START, files: bool = True, **changes: Any) -> Plan:

@@ -153,7 +153,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         engine.close()
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", QUICK_ON_POSTGRES)
 def test_the_same_is_read(engine: str, opened: Any) -> None:
     """Types, time zones, blanks, capitals and names in quotes."""
     _, first = opened("duckdb", PLAN, reading_tables())
@@ -186,7 +186,7 @@ def rows_of(table: Any, column: str) -> list[Any]:
     return [found[customer] for customer in IDS]
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", QUICK_ON_POSTGRES)
 def test_the_same_faults_are_found(engine: str, opened: Any) -> None:
     """With the same first keys: their order is that of bytes, whatever the database's own order of texts."""
 

@@ -76,9 +76,10 @@ class Workspace(DatabaseWorkspace):
         self.assert_whole_in_both()
 
 
-@pytest.fixture
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "workspace", request)
+@pytest.fixture(scope="module")
+def workspace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One for all: each test leaves whole runs of the same contacts."""
+    return Workspace(tmp_path_factory.mktemp("killed") / "workspace", request)
 
 
 def kill_once(workspace: Workspace, moment: Moment) -> bool:
@@ -124,7 +125,7 @@ def assert_failed(workspace: Workspace, code: int, said: str) -> None:
     workspace.assert_whole_in_both()
 
 
-@pytest.mark.parametrize("stage", ["cells", "files"])
+@pytest.mark.parametrize("stage", [pytest.param("cells", marks=pytest.mark.slow), "files"])
 def test_a_lost_connection_ends_the_run_with_clear_words(workspace: Workspace, stage: str) -> None:
     before, child = workspace.run_id(), workspace.child("--replace")
     ended = threading.Event()

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from engine_cases import OTHERS, workspace
+from engine_cases import QUICK_ON_POSTGRES, workspace
 from odd_names import odd_plan, odd_tables
 
 from optimizer import pipeline
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", QUICK_ON_POSTGRES)
 def test_odd_names_mean_the_same_everywhere(
     engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -142,7 +142,7 @@ def test_without_files_no_customer_row_reaches_the_client(
     assert fetched.rows > 0  # so the count would have told
 
 
-@pytest.mark.parametrize("files", [False, True])
+@pytest.mark.parametrize("files", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_runs_that_follow_each_other_are_those_of_files(
     workspace: DatabaseWorkspace, tmp_path: Path, files: bool
 ) -> None:
