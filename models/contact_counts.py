@@ -37,8 +37,7 @@ def contact_counts(
 
     Returns columns segment, campaign, type ("" if unknown), channel, complete, contacts, responses, exposure.
     `complete` says whether the response window was over at `as_of`; `estimate` leaves the other rows out
-    where there are complete ones. Then they are one row: contacts and responses of all customers, as often as
-    they are told, the other columns "" and NaN.
+    where there are complete ones. Then they are counted as they are told, and their exposure is NaN.
     """
     keep, days = fatigue
     contacts, kinds = _coded(_contacts(contact_history, window_days, as_of))
@@ -48,22 +47,16 @@ def contact_counts(
     over = contacts.day < -window_days
     past = _exposed(contacts.filter(over), known, days, since).assign(complete=True)
     recent = contacts.filter(~over)
-    if len(past):
-        return pd.concat([_summed(past, kinds, keep), _unsettled(recent)], ignore_index=True)
-    return _summed(_exposed(recent, known, days, since).assign(complete=False), kinds, keep)
-
-
-def _summed(sizes: pd.DataFrame, kinds: pd.DataFrame, keep: float) -> pd.DataFrame:
-    """The counts by COUNT_KEY, with exposure."""
+    recent = _told(recent, known) if len(past) else _exposed(recent, known, days, since)
     # The engine counts whole numbers only; what is rounded is added here, in one fixed order.
-    sizes = sizes.merge(kinds, on="code", validate="many_to_one")
+    sizes = pd.concat([past, recent.assign(complete=False)]).merge(kinds, on="code", validate="many_to_one")
     sizes = sizes.sort_values([*COUNT_KEY, "earlier"], ignore_index=True)
     sizes["exposure"] = sizes["contacts"] * keep ** sizes["earlier"].astype("float64")
     sums = sizes.groupby(COUNT_KEY, as_index=False, sort=True)
     return sums.agg(
         contacts=("contacts", "sum"),
         responses=("responses", "sum"),
-        exposure=("exposure", "sum"),
+        exposure=("exposure", lambda own: own.sum(skipna=False)),
     )
 
 
@@ -191,12 +184,10 @@ def _by_earlier(contacts: ir.Table, segments: ir.Table, days: int, since: int | 
     return _counted(told if since is None else told.filter(told.day >= since), segments)
 
 
-def _unsettled(contacts: ir.Table) -> pd.DataFrame:
-    """Contacts and responses as often as they are told, in a row without key; none where there are none."""
-    found = contacts.aggregate(contacts=contacts.count(), responses=contacts.response.sum().fill_null(0))
-    told: pd.DataFrame = found.to_pyarrow().to_pandas().astype("int64")
-    told = told.assign(segment="", campaign="", type="", channel="", complete=False, exposure=np.nan)
-    return told[told["contacts"] > 0][[*COUNT_KEY, "contacts", "responses", "exposure"]]
+def _told(contacts: ir.Table, segments: ir.Table) -> pd.DataFrame:
+    """Contacts and responses by segment and code, as often as they are told."""
+    counted = _counted(contacts.mutate(earlier=ibis.literal(0), repeated=ibis.literal(0)), segments)
+    return counted.assign(earlier=np.nan)
 
 
 def _counted(contacts: ir.Table, segments: ir.Table) -> pd.DataFrame:

@@ -54,8 +54,8 @@ class PlannedLists:
         """customer_id of those whose list is not known; None where there are none."""
         if not self.several.any():
             return None
-        lists = np.flatnonzero(self.several).tolist()
-        return self.customers.filter(self.customers.list.isin(lists)).select("customer_id")
+        lists = pd.DataFrame({"list": np.flatnonzero(self.several)})
+        return self.customers.semi_join(table_of(lists, {"list": "int32"}), "list").select("customer_id")
 
     def bits(self, of_place: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """The bits of each list's contacts or-ed; all that occur where its contacts are not known."""

@@ -23,8 +23,10 @@ from optimizer.timetable import Timetable
 UNTOLD = ""
 CONTACTS, LISTS = "earlier contacts", "lists of earlier contacts"
 """The names under which the engine keeps what EarlierLists are made of."""
-SLOTS = 40
-"""Bits over which contacts are spread: as many as a customer can have may be summed up without overflow."""
+SLOTS = 41
+"""Bits over which contacts are spread: prime, so that the same ones do not meet every few days."""
+MOST = 1 << 14
+"""Of more contacts of a customer no marks are summed up: they would overflow, and most are told twice."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def _sums(rows: ir.Table, book: ir.Table) -> ir.Table:
     """By customer the sum of the contacts' marks, and whether two of them may be one."""
     told = rows.join(book, "told")
     return told.group_by("customer_id").agg(
-        earlier=told.mark.sum().cast("int64"), unsure=told.bit.sum().cast("int64") != bit_or(told.bit)
+        earlier=(told.count() > MOST).ifelse(0, told.mark.sum()).cast("int64"),
+        unsure=(told.count() > SLOTS) | (told.bit.sum().cast("int64") != bit_or(told.bit)),
     )
 
 

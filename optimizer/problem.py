@@ -40,6 +40,7 @@ from optimizer.timetable import Timetable
 class Problem:
     """What the program is made of; `everyone` holds all customers, of whom `cells` may be a part.
 
+    The tables behind `keys` are gone: what they told is in the cells.
     `figures`, and with them objective and limits, have the rows of `cells`; `own` has those of everyone.
     """
 

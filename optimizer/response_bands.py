@@ -181,7 +181,6 @@ def _names(plan: Plan, tables: Tables) -> tuple[str, ...]:
 
 def _rates_of_all(plan: Plan, counts: pd.DataFrame) -> pd.DataFrame:
     """The rates of every campaign and channel of the history, those that the plan does not have too."""
-    counts = counts[counts.campaign != ""]  # not the row of those whose response window is not over
     types = {str(name): str(kind) for name, kind in counts.groupby("campaign").type.max().items()}
     types |= {name: campaign.type for name, campaign in plan.campaigns.items()}
     keys = counts[["segment", "campaign", "channel"]].drop_duplicates()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,19 +54,18 @@ def choose_centres(points: Floats, count: tuple[int, int], seed: int) -> tuple[F
     largest number below the range that has: it is then the only candidate.
     """
     low, high = count
-    # Each number is tried by one thread alone: its figures do not depend on how many threads there are.
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
-        # fewer distinct points than clusters: an empty cluster is found by fit_centres
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = threads.map(lambda k: fit_centres(points, k, seed), range(low, high + 1))
-        found = {k: centres for k, centres in enumerate(fitted, low) if centres is not None}
-        for k in range(low - 1, 0, -1):
-            if found:
-                break
-            centres = fit_centres(points, k, seed)
-            if centres is not None:
-                found[k] = centres
-        candidates = tuple(threads.map(lambda centres: _judge(points, centres, seed), found.values()))
+    found: dict[int, Floats] = {}
+    for k in range(low, high + 1):
+        centres = fit_centres(points, k, seed)
+        if centres is not None:
+            found[k] = centres
+    for k in range(low - 1, 0, -1):
+        if found:
+            break
+        centres = fit_centres(points, k, seed)
+        if centres is not None:
+            found[k] = centres
+    candidates = tuple(_judge(points, centres, seed) for centres in found.values())
     best = max(candidates, key=lambda candidate: (candidate.score, -candidate.segments))
     return found[best.segments], candidates
 
@@ -105,7 +102,10 @@ def fit_centres(points: Floats, k: int, seed: int) -> Floats | None:
 
 def _k_means(points: Floats, k: int, seed: int) -> Floats:
     model = KMeans(k, n_init=STARTS, max_iter=100, random_state=(seed * 1009 + k) % 2**32)
-    model.fit(points)
+    with warnings.catch_warnings():
+        # fewer distinct points than clusters: an empty cluster is found by the caller
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(points)
     return np.asarray(model.cluster_centers_, dtype=np.float64).round(6)
 
 

@@ -136,7 +136,8 @@ def test_nobody_who_breaks_a_rule_is_missed(
     # Whoever has several planned contacts on a day is looked at for every cap of one contact anyway.
     looked_at = {(name, who) for name in pairs for who in busy}
     assert wrong <= suspected | looked_at | {(name, who) for name in found.wide for who in range(6)}
-    # Rules about two contacts are told exactly, but for such customers and those of two segments.
+    # Rules about two contacts are told exactly, but for such customers and those of two segments. (Of what is
+    # promised another campaign on the day is reason enough to look.)
     exact = pairs | {"apart"}
     assert {(n, who) for n, who in suspected - wrong if n in exact and who not in busy | mixed} == set()
 

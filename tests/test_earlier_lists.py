@@ -54,3 +54,14 @@ def test_a_contact_told_twice_is_looked_at_among_few_customers() -> None:
     found = frame_of(once).groupby("customer_id").size()
     engine.close()
     assert found.to_dict() == {1: 1, 2: 2, 3: 2}
+
+
+def test_a_contact_told_very_often_overflows_nothing() -> None:
+    engine = DuckDB()
+    once, lists = told_once(engine, table_of_rows([(1, 1), (2, 3)] * 150_000), PLACE, CODE)
+    found = sorted(frame_of(once).itertuples(index=False, name=None))
+    told = dict(frame_of(lists).itertuples(index=False, name=None))
+    engine.close()
+    mark = marks(int(CODE.max()) + 1)
+    assert found == [(1, 1), (2, 3)]
+    assert told == {1: mark[CODE[1]], 2: mark[CODE[3]] if CODE[3] >= 0 else 0}

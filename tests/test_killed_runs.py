@@ -170,8 +170,7 @@ def assert_failed_with_nothing_changed(workspace: Workspace, code: int, said: st
     workspace.assert_nothing_partial(replaced=True)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("largest_file", [1_000, 200_000])
+@pytest.mark.parametrize("largest_file", [pytest.param(1_000, marks=pytest.mark.slow), 200_000])
 def test_files_that_cannot_grow_end_the_run_with_clear_words(workspace: Workspace, largest_file: int) -> None:
     """The system refuses the 1,000th byte of a table, or the 200,000th of the report."""
     before = checksums(workspace.run)
