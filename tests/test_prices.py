@@ -167,8 +167,8 @@ def check_range(case: Case, r: int, low: float, high: float) -> None:
 def test_enough_was_seen() -> None:
     assert SEEN["plans"] >= 4
     assert SEEN["campaigns fixed"] >= 2
-    assert SEEN["prices"] >= 8
-    assert SEEN["ends"] >= 8
+    assert SEEN["prices"] >= 6
+    assert SEEN["ends"] >= 6
 
 
 @pytest.mark.parametrize("seed", [5])

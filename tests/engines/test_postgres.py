@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,7 @@ def test_nothing_is_left_in_the_database(
     for _ in range(50):
         if connection.raw_sql(count).fetchone() == (0,):
             break
+        time.sleep(0.1)  # the server cleans up when it gets to it
     assert connection.raw_sql(count).fetchone() == (0,)
     connection.disconnect()
 
