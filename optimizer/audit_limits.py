@@ -155,12 +155,10 @@ class _Counted:
             {"day": "int32", "kind": "int32", **dict.fromkeys(reached, "boolean")},
         )
         rows = self._contacts.planned.semi_join(customers, "customer_id").join(book, ["day", "kind"])
-        counts = {
-            name: rows[name]
-            if limit.segments.all()
-            else rows[name] & rows.segment.isin(self._codes_inside(limit))
-            for name, limit in zip(reached, limits, strict=True)
-        }
+        counts = {}
+        for name, limit in zip(reached, limits, strict=True):
+            inside = rows.segment.isin(self._codes_inside(limit))
+            counts[name] = rows[name] if limit.segments.all() else rows[name] & inside
         who = rows.group_by("customer_id").agg(**{name: counted.any() for name, counted in counts.items()})
         total = who.aggregate(**{name: who[name].cast("int64").sum().fill_null(0) for name in reached})
         number = frame_of(total)

@@ -94,19 +94,18 @@ def told_once(
     or-ed, none is set twice. Few others are left to be looked at row by row.
     """
     kinds = {"told": "int32", "place": "int32", "mark": "int64", "bit": "int64"}
-    numbers = np.arange(len(place))
-    book = pd.DataFrame(
-        {"told": numbers, "place": place, "mark": marks_of(code), "bit": 2 ** (place % SLOTS)}
-    )
+    columns = {"told": range(len(place)), "place": place, "mark": marks_of(code), "bit": 2 ** (place % SLOTS)}
+    book = table_of(pd.DataFrame(columns), kinds)
     rows = engine.keep(CONTACTS, rows)
-    sums = engine.keep(LISTS, _sums(rows, table_of(book, kinds)))
-    placed = rows.semi_join(sums.filter(sums.unsure), "customer_id").join(table_of(book, kinds), "told")
+    sums = engine.keep(LISTS, _sums(rows, book))
+    unsure = sums.filter(sums.unsure)
+    placed = rows.semi_join(unsure, "customer_id").join(book, "told")
     by_place = placed.group_by("customer_id", "place").agg(rows=placed.count(), told=placed.told.min())
     if (by_place.rows > 1).any().fill_null(ibis.literal(False)).to_pyarrow().as_py():
         # Of several types told of a contact the first in alphabetical order counts.
-        others = rows.anti_join(sums.filter(sums.unsure), "customer_id")
+        others = rows.anti_join(unsure, "customer_id")
         rows = engine.keep(CONTACTS, others.union(by_place.select("customer_id", "told")))
-        sums = engine.keep(LISTS, _sums(rows, table_of(book, kinds)))
+        sums = engine.keep(LISTS, _sums(rows, book))
     return rows, sums.select("customer_id", "earlier")
 
 

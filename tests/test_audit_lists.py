@@ -136,10 +136,13 @@ def test_nobody_who_breaks_a_rule_is_missed(
     # Whoever has several planned contacts on a day is looked at for every cap of one contact anyway.
     looked_at = {(name, who) for name in pairs for who in busy}
     assert wrong <= suspected | looked_at | {(name, who) for name in found.wide for who in range(6)}
-    # Rules about two contacts are told exactly, but for such customers and those of two segments. (Of what is
-    # promised another campaign on the day is reason enough to look.)
-    exact = pairs | {"apart"}
-    assert {(n, who) for n, who in suspected - wrong if n in exact and who not in busy | mixed} == set()
+    # Rules about two contacts are told exactly, but for such customers and those of two segments; of what is
+    # promised another campaign on the same day is reason enough to look.
+    exact = pairs | {"apart", PROMISED}
+    sent = {(who, day) for who, day, _ in planned}
+    same_day = {(PROMISED, who) for who, day, kind in others if KINDS[kind].promised and (who, day) in sent}
+    extra = suspected - wrong - same_day
+    assert {(n, who) for n, who in extra if n in exact and who not in busy | mixed} == set()
 
 
 def check_lists(lists: audit_lists.PlannedLists, dated: DatedKinds, planned: list[Row]) -> None:
