@@ -17,7 +17,8 @@ _SETTINGS: Any = numba.config
 _HERE = Path(__file__).parent
 _FILES = [*sorted(_HERE.glob("stream_*.py")), _HERE / "choosers.py", _HERE / "menu.py"]  # and what they name
 _STATE = sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()[:12]
-CACHE = _HERE / "__pycache__" / f"compiled-{_STATE}"
+_CHECKED = "-checked" if _SETTINGS.BOUNDSCHECK else ""  # numba's cache does not tell these apart either
+CACHE = _HERE / "__pycache__" / f"compiled-{_STATE}{_CHECKED}"
 
 
 def compiled(

@@ -35,8 +35,8 @@ class FiguresWorth:
     may be as many rows as customers: what would be the same array twice is one.
     """
 
-    def __init__(self, plan: Plan, own: OwnFigures, limits: Sequence[Limit]) -> None:
-        self._limits, self._segment = tuple(limits), own.segment
+    def __init__(self, plan: Plan, own: OwnFigures, limits: Sequence[Limit], send_days: int) -> None:
+        self._limits, self._segment, self._send_days = tuple(limits), own.segment, send_days
         shape = len(own), own.plain.rate.shape[1]
         self._money = bool({"value_per_contact", "cost_per_contact"} & set(own.own))
         rows = (shape[0] if self._money else 0, shape[1])
@@ -71,8 +71,7 @@ class FiguresWorth:
         priced = [(limit, price) for limit, price in zip(self._limits, prices.tolist(), strict=True) if price]
         segments = int(self._segment.max()) + 1
         tiring, earned = np.zeros(segments), np.zeros(segments)
-        shape = self._limits[0].use.shape if self._limits else (0, self._gain.shape[1])
-        money = np.zeros((segments, *shape))
+        money = np.zeros((segments, self._send_days, self._gain.shape[1]))
         for limit, price in priced:
             earned += price * limit.earn * limit.segments
             if limit.tiring is not None:

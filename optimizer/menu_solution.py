@@ -41,7 +41,7 @@ def solve_from_menu(plan: Plan, problem: Problem, max_cells: int, progress: Call
     progress("every customer's part of the menu")
     menu = menu_of(pricing, linear, len(fine))
     fit = menu_fit(menu, fine, problem.keys.earlier.effects.by_code, problem.graph.shared_caps)
-    figures = FiguresWorth(plan, problem.own, problem.limits)
+    figures = FiguresWorth(plan, problem.own, problem.limits, len(problem.timetable.days))
     choice = MenuChoice(fine, menu, fit, problem.keys, problem.timetable, figures)
     chosen = chosen_plan(choice, linear, progress)
     progress("whole customers")
