@@ -178,7 +178,9 @@ def _run(plan: Plan, folder: Path, engine: EngineOptions, meter: StageMeter) -> 
     with run_folder.replace_whole(folder) as fresh:
         result.write(fresh)
     meter.close()
-    return {name: result.summary[name] for name in FIGURES if name in result.summary}
+    told = {name: result.summary[name] for name in FIGURES if name in result.summary}
+    estimate = result.summary.get("bound_estimate")
+    return told if estimate is None else {**told, "gap_estimate": estimate["gap"]}
 
 
 def _apart(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

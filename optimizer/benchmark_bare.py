@@ -1,6 +1,7 @@
 """The bare cost of a run: reading every value of the same files and writing the same calendar, no more.
 
-A run writes the calendar twice, as Parquet and as the campaign tools' CSV files: both are told.
+A run writes the calendar twice, as Parquet and as the campaign tools' CSV files, and waits until the disk has
+them: so does this, and tells both.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from optimizer.engine import Engine
 from optimizer.engine_choice import EngineOptions, open_engine
 from optimizer.peak_memory import peak_memory
 from optimizer.plan_file import Plan, load_plan
+from optimizer.run_folder import to_disk
 from optimizer.table_files import find_files, read_files
 from optimizer.table_schema import schemas
 
@@ -57,8 +59,11 @@ def bare_cost(workspace: Path, calendar: Path, options: EngineOptions) -> BareCo
         scanned = time.perf_counter()
         contacts, sorted_file = engine.read_parquet([calendar]), Path(scratch) / "calendar.parquet"
         contacts.order_by(["contact_on", "customer_id"]).to_parquet(sorted_file)
+        to_disk(sorted_file)
         written = time.perf_counter()
-        engine.read_parquet([sorted_file]).to_csv(Path(scratch) / "calendar.csv")
+        lines = Path(scratch) / "calendar.csv"
+        engine.read_parquet([sorted_file]).to_csv(lines)
+        to_disk(lines)
         exported = time.perf_counter()
     engine.close()
     return BareCost(scanned - began, written - scanned, exported - written, peak_memory())

@@ -26,23 +26,26 @@ _ORDERED = "contacts in order"
 
 
 def write_customer_files(plan: Plan, engine: Engine, schedule: Schedule, folder: Path) -> None:
-    """Write calendar.parquet, control.parquet, assignments.parquet and the folder `exports`."""
-    exports = folder / "exports"
+    """Write calendar.parquet, control.parquet and assignments.parquet; in `exports` what the plan exports."""
     tables = [schedule.contacts, schedule.withheld, schedule.assigned]
     with on_this_machine(engine, tables) as (local, (contacts, withheld, assigned)):
-        sent, control = contact_files(exports, contacts), control_file(exports, withheld)
+        exports: list[CsvFiles] = []
+        if plan.export:
+            place = folder / "exports"
+            exports = [contact_files(place, contacts), control_file(place, withheld)]
+        sent, control = exports[:1], exports[1:]
         _write_both(local, contacts, folder / "calendar.parquet", sent)
         _write_both(local, withheld, folder / "control.parquet", control)
         with ParquetFile(folder / "assignments.parquet", BY_CUSTOMER, assigned) as file:
             write_pieces(local, assigned.rows.order_by(BY_CUSTOMER), assigned, [file])
-    period = plan.period
-    files = [*sent.files(), *control.files()]
-    write_manifest(exports, files, name=plan.name, start=period.start, days=period.days)
+    if exports:
+        files, period = [file for lines in exports for file in lines.files()], plan.period
+        write_manifest(folder / "exports", files, name=plan.name, start=period.start, days=period.days)
 
 
-def _write_both(local: DuckDB, contacts: CodedRows, path: Path, lines: CsvFiles) -> None:
+def _write_both(local: DuckDB, contacts: CodedRows, path: Path, lines: Sequence[CsvFiles]) -> None:
     with ParquetFile(path, CONTACT, contacts) as file:
-        write_contacts(local, contacts, [file, lines])
+        write_contacts(local, contacts, [file, *lines])
 
 
 def write_contacts(local: DuckDB, contacts: CodedRows, writers: Sequence[Writer]) -> None:

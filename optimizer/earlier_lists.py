@@ -23,8 +23,8 @@ from optimizer.timetable import Timetable
 UNTOLD = ""
 CONTACTS, LISTS = "earlier contacts", "lists of earlier contacts"
 """The names under which the engine keeps what EarlierLists are made of."""
-SLOTS = 41
-"""Bits over which contacts are spread: prime, so that the same ones do not meet every few days."""
+SLOTS = 41, 37
+"""Bits over which contacts are spread, twice: primes, so that the same ones do not meet every few days."""
 MOST = 1 << 14
 """Of more contacts of a customer no marks are summed up: they would overflow, and most are told twice."""
 
@@ -90,11 +90,12 @@ def told_once(
 
     place[told] says which contact of a customer a row tells of, code[told] is its code.
 
-    As a rule no contact is told twice. Each sets a bit: where the bits of a customer sum up to what they are
-    or-ed, none is set twice. Few others are left to be looked at row by row.
+    As a rule no contact is told twice. Each sets a bit, in two ways: where the bits of a customer sum up to
+    what they are or-ed, none is set twice. Few others are left to be looked at row by row.
     """
-    kinds = {"told": "int32", "place": "int32", "mark": "int64", "bit": "int64"}
-    columns = {"told": range(len(place)), "place": place, "mark": marks_of(code), "bit": 2 ** (place % SLOTS)}
+    columns = {"told": range(len(place)), "place": place, "mark": marks_of(code)}
+    columns |= {f"bit_{n}": 2 ** (place % n) for n in SLOTS}
+    kinds = {name: "int32" if name in ("told", "place") else "int64" for name in columns}
     book = table_of(pd.DataFrame(columns), kinds)
     rows = engine.keep(CONTACTS, rows)
     sums = engine.keep(LISTS, _sums(rows, book))
@@ -112,9 +113,10 @@ def told_once(
 def _sums(rows: ir.Table, book: ir.Table) -> ir.Table:
     """By customer the sum of the contacts' marks, and whether two of them may be one."""
     told = rows.join(book, "told")
+    meet = [told[f"bit_{n}"].sum().cast("int64") != bit_or(told[f"bit_{n}"]) for n in SLOTS]
     return told.group_by("customer_id").agg(
         earlier=(told.count() > MOST).ifelse(0, told.mark.sum()).cast("int64"),
-        unsure=(told.count() > SLOTS) | (told.bit.sum().cast("int64") != bit_or(told.bit)),
+        unsure=(told.count() > min(SLOTS)) | (meet[0] & meet[1]),
     )
 
 

@@ -45,7 +45,22 @@ def proof_in_words(summary: Mapping[str, Any], plan: Plan) -> str:
     if summary["status"] == "optimal":
         return f"{text}This plan is the best there is, to within {left}."
     gap = share(max(0.0, float(summary["gap"])))
-    return f"{text}This plan may be up to {left} ({gap}) {words.short}."
+    return f"{text}This plan may be up to {left} ({gap}) {words.short}.{_estimate_in_words(summary, plan)}"
+
+
+def _estimate_in_words(summary: Mapping[str, Any], plan: Plan) -> str:
+    estimate = summary.get("bound_estimate")
+    if estimate is None:
+        return ""
+    bound, error = goal_figure(estimate["upper_bound"], plan), in_goal(2 * estimate["standard_error"], plan)
+    left = in_goal(abs(estimate["upper_bound"] - summary["expected_value"]), plan)
+    gap = share(estimate["gap"])
+    return (
+        " The proof is loose, for like customers were put together. An estimate from "
+        f"{number(estimate['customers'], 0)} customers, each with the best of its own streams, puts the "
+        f"bound at {bound} (give or take {error}): by that the plan is about {left} ({gap}) "
+        f"{goal_words(plan).short}."
+    )
 
 
 def penalties_in_words(summary: Mapping[str, Any], plan: Plan) -> list[tuple[str, str]]:
@@ -84,6 +99,9 @@ def _status(summary: Mapping[str, Any], plan: Plan) -> Iterator[Figure]:
     if _proved(summary):
         off = "above the cheapest" if plan.objective.goal == "cost" else "below the best"
         note = f"at most {share(max(0.0, float(summary['gap'])))} {off}"
+        estimate = summary.get("bound_estimate")
+        if estimate is not None:
+            note += f", about {share(estimate['gap'])} by an estimate"
     yield Figure("status", str(summary["status"]), note)
 
 

@@ -11,6 +11,7 @@ from optimizer.kinds import segment_order
 from optimizer.limits import Limit
 from optimizer.planned import Planned
 from optimizer.prices import price_ranges
+from optimizer.proof import BoundEstimate
 from optimizer.schedule import Schedule
 from optimizer.solution import Solution
 from optimizer.strategy import dated_contacts_in_words
@@ -167,12 +168,14 @@ def summary_figures(
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     linear, fine = solution.linear, planned.cells.fine
+    told = {} if planned.estimate is None else _estimated(planned.estimate, value, stays)
     reached = solution.whole.customers[solution.whole.stream > 0].sum()
     return {
         "status": "optimal" if gap <= OPTIMAL_GAP else "feasible",
         "expected_value": value,
         "upper_bound": max(value, bound),
         "gap": gap,
+        **told,
         "linear_bound": max(value, solution.linear_bound - stays),
         "expected_margin": round(float((contacts.expected_margin * contacts.contacts).sum()) - setup, 6),
         "penalties": {"total": round(sum(missed.values()), 6), "limits": missed},
@@ -191,6 +194,14 @@ def summary_figures(
         "rounds": linear.effort.rounds,
         "nodes": solution.nodes,
     }
+
+
+def _estimated(estimate: BoundEstimate, value: float, stays: float) -> dict[str, Any]:
+    """What the bound and the gap would be with every customer apart."""
+    bound = max(value, estimate.bound - stays)
+    gap = (bound - value) / abs(bound) if bound else 0.0
+    figures = {"upper_bound": bound, "standard_error": estimate.error, "gap": gap}
+    return {"bound_estimate": {**figures, "customers": estimate.customers}}
 
 
 def used_campaigns(solution: Solution) -> frozenset[str]:

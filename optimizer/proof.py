@@ -1,18 +1,22 @@
-"""The bound on every plan where customers chose from a menu.
+"""The bound on every plan where customers chose from a menu, and how far it is from the plan in truth.
 
 At any prices Σ customers · best stream + Σ price · bound is at least what any plan is worth (Lagrangean
 relaxation: A. M. Geoffrion, Mathematical Programming Study 2, 1974), the best stream being one of all.
+Where customers are so many that like ones are put together, that is loose; what it would be for each of them
+is then estimated from some, by what their best stream is worth more than their own (difference estimator:
+W. G. Cochran, Sampling Techniques, 1977, chapter 7).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.cells import part_cells
+from optimizer.even_draw import even_draw
 from optimizer.generous_cells import generous_problem
 from optimizer.plan_file import Plan
 from optimizer.problem import Problem
@@ -27,8 +31,22 @@ NEAR, NEAR_LIKE = 1e-2, 5e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value; the second where
 figures are put together: such cells have many streams worth nearly as much, and the bound is loose anyway."""
 MOST_MENU, MOST_LABELS = 100, 1 << 12
+DRAWN, NEAR_DRAWN = 20_000, 1e-3
+"""From how many customers the bound is estimated, and how near the search comes for them."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BoundEstimate:
+    """What the bound would be with every customer apart, and the standard error; in the objective's unit.
+
+    It proves nothing: it was estimated from so many `customers`.
+    """
+
+    bound: float
+    error: float
+    customers: int
 
 
 def bound_of_all(
@@ -40,39 +58,103 @@ def bound_of_all(
     `most_merged` cells, each may have the most that any of them may.
     """
     pricing, prices = solution.pricing, solution.linear.prices
-    none, every = np.zeros(len(pricing.switches)), np.ones(len(pricing.switches))
-    beside = pricing.rows.beside(prices, -pricing.rows.setup, none, every)
-    if len(problem.everyone.fine) <= MOST_APART:
-        return beside + _each(plan, problem, solution, progress)
+    if not is_loose(problem):
+        return _beside(solution) + _each(plan, problem, solution, progress)
     wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
     floor, _ = wide.best_known(wide.worth(prices), np.arange(len(wide.cells)), menu)
     near = NEAR if problem.everyone.fine.own_figures is None else NEAR_LIKE
-    return beside + _searched(wide, pricing, prices, floor, near)
+    return _beside(solution) + float(wide.cells.customers @ _most(wide, solution, floor, near))
+
+
+def is_loose(problem: Problem) -> bool:
+    """Whether like customers are put together for the bound."""
+    return len(problem.everyone.fine) > MOST_APART
+
+
+def estimated_bound(plan: Plan, problem: Problem, solution: Solution) -> BoundEstimate:
+    """What the bound would be with every customer apart, by customers drawn at even steps."""
+    fine, whole, prices = problem.everyone.fine, solution.whole, solution.linear.prices
+    total = float(fine.customers.sum())
+    count = min(DRAWN, int(total))
+    here, weight = even_draw(fine.customers.astype(float), count)
+    times = np.rint(weight * count / total).astype(np.int64)
+    part = _part(plan, problem, solution, here, times)
+    most = _most(part.pricing, solution, part.floor(), NEAR_DRAWN)
+    more = np.repeat(most[part.cell] - part.mean(), times)
+    plain = whole.value + solution.pricing.rows.penalty(solution.use, whole.used)
+    plain += float(solution.pricing.rows.setup @ whole.used)
+    own = plain - float(prices @ solution.use)
+    error = total * float(more.std(ddof=1)) / np.sqrt(len(more)) if len(more) > 1 else np.inf
+    return BoundEstimate(_beside(solution) + own + total * float(more.mean()), error, len(more))
+
+
+def _beside(solution: Solution) -> float:
+    """What the bound holds beside the customers' best streams."""
+    rows, prices = solution.pricing.rows, solution.linear.prices
+    none, every = np.zeros(len(rows.setup)), np.ones(len(rows.setup))
+    return rows.beside(prices, -rows.setup, none, every)
 
 
 def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
     """What the customers' best streams are worth at the prices, some cells at a time."""
-    fine, whole, total = problem.everyone.fine, solution.whole, 0.0
-    prices, ends = solution.linear.prices, np.searchsorted(whole.cell, np.arange(0, len(fine) + CHUNK, CHUNK))
-    for n, (first, last) in enumerate(pairwise(ends)):
-        here = np.arange(n * CHUNK, min((n + 1) * CHUNK, len(fine)))
-        part = fine.some(here, fine.customers[here])
-        cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
-        wide = problem.of_part(plan, cells).pricing(solution.pricing.book)
-        floor = np.zeros(len(cells))
-        own = cell[whole.cell[first:last] - n * CHUNK]
-        np.maximum.at(floor, own, wide.value(own, whole.stream[first:last], wide.worth(prices)))
-        total += _searched(wide, solution.pricing, prices, floor, NEAR)
+    fine, total = problem.everyone.fine, 0.0
+    for begin in range(0, len(fine), CHUNK):
+        here = np.arange(begin, min(begin + CHUNK, len(fine)))
+        part = _part(plan, problem, solution, here, fine.customers[here])
+        most = _most(part.pricing, solution, part.floor(), NEAR)
+        total += float(part.pricing.cells.customers @ most)
         progress(f"{100 * here[-1] / len(fine):.0f} % of the customers")
     return total
 
 
-def _searched(pricing: Pricing, like: Pricing, prices: Floats, floor: Floats, near: float) -> float:
-    """A bound on what all customers' best streams are worth; `floor` is the worth of one of each cell's."""
+@dataclass(frozen=True)
+class _Part:
+    """Some fine cells, each told apart: cell[n] is the n-th one's in the pricing.
+
+    In the plan customers[m] of the place[m]-th have a stream that is worth value[m] at the prices.
+    """
+
+    pricing: Pricing
+    cell: NDArray[np.int64]
+    place: NDArray[np.int64]
+    customers: NDArray[np.int64]
+    value: Floats
+
+    def floor(self) -> Floats:
+        """By cell of the pricing what the best of its streams in the plan is worth, at least 0."""
+        floor = np.zeros(len(self.pricing.cells))
+        np.maximum.at(floor, self.cell[self.place], self.value)
+        return floor
+
+    def mean(self) -> Floats:
+        """By fine cell what its customers' streams are worth, on average."""
+        count = len(self.cell)
+        worth = np.bincount(self.place, self.value * self.customers, count)
+        return np.asarray(worth / np.maximum(1, np.bincount(self.place, self.customers, count)))
+
+
+def _part(
+    plan: Plan, problem: Problem, solution: Solution, here: NDArray[np.int64], customers: NDArray[np.int64]
+) -> _Part:
+    """The fine cells `here` (ascending) with so many customers."""
+    whole, part = solution.whole, problem.everyone.fine.some(here, customers)
+    cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
+    pricing = problem.of_part(plan, cells).pricing(solution.pricing.book)
+    first, last = np.searchsorted(whole.cell, [here[0], here[-1] + 1])
+    pairs = np.arange(first, last)[np.isin(whole.cell[first:last], here)]
+    place = np.searchsorted(here, whole.cell[pairs])
+    value = pricing.value(cell[place], whole.stream[pairs], pricing.worth(solution.linear.prices))
+    return _Part(pricing, cell, place, whole.customers[pairs], value)
+
+
+def _most(pricing: Pricing, solution: Solution, floor: Floats, near: float) -> Floats:
+    """By cell a bound on what its best stream is worth, 0 without customers; `floor` is the worth of one."""
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
-    pricing.begin_like(like)
+    pricing.begin_like(solution.pricing)
     slack = near * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
-    _, _, most = pricing.search(pricing.worth(prices), live, floor[live], slack, MOST_LABELS)
-    return float(customers @ most)
+    most = np.zeros(len(pricing.cells))
+    worth = pricing.worth(solution.linear.prices)
+    _, _, most[live] = pricing.search(worth, live, floor[live], slack, MOST_LABELS)
+    return most

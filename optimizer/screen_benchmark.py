@@ -69,7 +69,8 @@ def _ratios(figures: BenchmarkFigures) -> Table:
 def _sizes(figures: BenchmarkFigures) -> Table:
     table = plain_table(Column("planned"), Column("", justify="right"))
     for name, value in figures.summary.items():
-        shown = f"{value:.2e}" if name == "gap" else number(value, 0) if name != "status" else str(value)
+        small = name in ("gap", "gap_estimate")
+        shown = f"{value:.2e}" if small else number(value, 0) if name != "status" else str(value)
         table.add_row(_WORDS.get(name, name), printable(shown))
     size = figures.size
     table.add_row("earlier contacts a customer", f"{size.contacts:g} in {size.history_days} days")

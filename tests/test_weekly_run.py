@@ -128,6 +128,14 @@ def test_the_command_writes_a_whole_run_and_tells_where(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["run", str(tmp_path), "--replace"]).exit_code == 0
 
 
+def test_a_plan_may_export_nothing(tmp_path: Path) -> None:
+    write_workspace(tmp_path, small_plan(export=[]), small_tables())
+    assert CliRunner().invoke(app, ["run", str(tmp_path)]).exit_code == 0
+    assert {path.name for path in (tmp_path / "runs" / START.isoformat()).iterdir()} == RUN_FILES - {
+        "exports"
+    }
+
+
 def test_limits_that_cannot_hold_end_with_1_and_a_word_why(tmp_path: Path) -> None:
     plan = small_plan()
     plan["campaigns"]["sale"]["contacts"] = {"min": 4}
