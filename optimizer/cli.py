@@ -1,30 +1,24 @@
 """The command line: `contactplan init`, `check`, `run`, `explain`, `benchmark`.
 
-Exit codes: 0 done; 1 the plan's limits cannot all hold; 2 bad input or a call that cannot be served
-(another run under way); 3 the machine or the program failed (a full disk, a bug). Modules that load the
-solver and the engine are imported inside the commands, so that `--help` is quick.
+Modules that load the solver and the engine are imported inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimizer.faults import BadInput
+from optimizer.exit_codes import CANNOT_HOLD, DONE, FAILED, expected_errors
 
 if TYPE_CHECKING:
     from optimizer.engine_choice import EngineOptions
     from optimizer.plan_file import Plan
     from optimizer.result import Result
-
-DONE, CANNOT_HOLD, BAD_INPUT, FAILED = 0, 1, 2, 3
 
 app = typer.Typer(
     name="contactplan",
@@ -89,7 +83,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
 ) -> None:
     """Make a workspace from an example."""
-    with _expected_errors():
+    with expected_errors():
         from optimizer.examples import write_example  # noqa: PLC0415
         from optimizer.run_folder import recover  # noqa: PLC0415
 
@@ -110,7 +104,7 @@ def check(
 
     Nothing is written.
     """
-    with _expected_errors():
+    with expected_errors():
         from optimizer import pipeline, screen  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
         from optimizer.run_folder import recover  # noqa: PLC0415
@@ -146,7 +140,7 @@ def run(
 
     They go into runs/<period.start>/ beside plan.yaml: all files or none.
     """
-    with _expected_errors():
+    with expected_errors():
         from optimizer import screen  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
         from optimizer.run_folder import run_lock  # noqa: PLC0415
@@ -173,7 +167,7 @@ def explain(
 
     Segment, cell and stream, and for every campaign not received the reason. Nothing is written.
     """
-    with _expected_errors():
+    with expected_errors():
         from optimizer import screen  # noqa: PLC0415
         from optimizer.explain import explain as explain_customer  # noqa: PLC0415
         from optimizer.plan_file import load_plan  # noqa: PLC0415
@@ -210,7 +204,7 @@ def benchmark(
 
     Beside them stands the bare cost of reading the same files and writing the same calendar.
     """
-    with _expected_errors():
+    with expected_errors():
         from optimizer import benchmark as measuring  # noqa: PLC0415
         from optimizer.benchmark_base import BaseSize  # noqa: PLC0415
         from optimizer.screen_benchmark import show_benchmark  # noqa: PLC0415
@@ -257,40 +251,6 @@ def _run_and_store(
         raise typer.Exit(CANNOT_HOLD) from None
     conflict_file.remove_conflict(plan.folder)
     return result, folder
-
-
-@contextmanager
-def _expected_errors() -> Iterator[None]:
-    """Turn errors that a user can meet into words and an exit code; all others pass."""
-    from optimizer import screen  # noqa: PLC0415
-    from optimizer.run_folder import AnotherRun  # noqa: PLC0415
-
-    try:
-        yield
-    except BadInput as bad:
-        screen.show_faults(bad.faults)
-        raise typer.Exit(BAD_INPUT) from None
-    except AnotherRun as other:
-        screen.show_error(f"another run is under way in {other}. Wait until it has ended, then run again.")
-        raise typer.Exit(BAD_INPUT) from None
-    except (FileExistsError, NotADirectoryError) as taken:
-        screen.show_error(f"{taken}. Nothing was written.")
-        raise typer.Exit(BAD_INPUT) from None
-    except Exception as failure:
-        words = _failure_in_words(failure)
-        if words is None:
-            raise
-        screen.show_error(words)
-        raise typer.Exit(FAILED) from None
-
-
-def _failure_in_words(failure: Exception) -> str | None:
-    from optimizer import failures  # noqa: PLC0415
-    from optimizer.audit import AuditFailed  # noqa: PLC0415
-
-    if isinstance(failure, AuditFailed):
-        return f"{failure} This is a fault of contactplan: please report it."
-    return failures.in_words(failure)
 
 
 def main() -> None:

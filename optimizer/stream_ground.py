@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from optimizer.cells import Cells, Provisional
 from optimizer.compiled import compiled
+from optimizer.rules import ContactRules
+from optimizer.stream_graph import StreamGraph
+from optimizer.timetable import Timetable
 
 NOTHING = -1
 
@@ -50,6 +55,60 @@ class Ground(NamedTuple):
     reach_names: Any
     provisional: Any
     planned: Any
+
+
+def ground_of(
+    graph: StreamGraph,
+    rules: ContactRules,
+    timetable: Timetable,
+    cells: Cells,
+    dearer: NDArray[np.float64],
+    reach_names: NDArray[np.bool_],
+) -> Ground:
+    """The ground of these cells; `dearer` and `reach_names` as in Ground."""
+    options, leeway, caps = timetable.options, cells.leeway, graph.shared_caps
+    none = np.full((1, len(timetable.days)), NOTHING, dtype=np.int32)
+    earlier = cells.provisional or Provisional(np.zeros(len(cells), dtype=np.int64), none)
+    most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
+    arrays: tuple[NDArray[Any], ...] = (
+        graph.kind,
+        graph.after,
+        graph.skip,
+        graph.fatigue,
+        graph.ready,
+        graph.counted,
+        graph.binding,
+        graph.once,
+        cells.segment,
+        cells.figures,
+        dearer,
+        cells.pattern,
+        cells.profile,
+        cells.allowed,
+        leeway.open,
+        leeway.used,
+        leeway.fatigue,
+        leeway.ready,
+        _table([[cap.names(option) for option in options] for cap in caps], len(options)),
+        _table([[cap.binds(option) for option in options] for cap in caps], len(options)),
+        np.array([cap.contacts for cap in caps], dtype=np.int64),
+        _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
+        np.array([any(rule.names(option) for rule in rules.only_after) for option in options], dtype=bool),
+        rules.fatigue_keep ** np.arange(most_fatigue + 1),
+        reach_names,
+        earlier.number,
+        earlier.planned,
+    )
+    return Ground._make(plain(array) for array in arrays)
+
+
+def plain(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in one memory layout: each other one would be compiled for anew."""
+    return np.ascontiguousarray(array)
+
+
+def _table(rows: list[list[bool]], width: int) -> NDArray[np.bool_]:
+    return np.array(rows, dtype=bool).reshape(len(rows), width)
 
 
 class Worth(NamedTuple):

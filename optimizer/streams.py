@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import get_num_threads
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from optimizer import stream_walk
-from optimizer.cells import Cells, Provisional
+from optimizer.cells import Cells
 from optimizer.contact_figures import Objective
 from optimizer.limits import Limit
 from optimizer.rows import Rows
 from optimizer.rules import ContactRules
 from optimizer.stream_book import Stream, StreamBook
 from optimizer.stream_graph import StreamGraph
-from optimizer.stream_ground import NOTHING, Ground, Worth
+from optimizer.stream_ground import NOTHING, Worth, ground_of, plain
 from optimizer.stream_listing import streams_above
 from optimizer.stream_search import search
 from optimizer.switches import Switch
@@ -68,8 +67,9 @@ class Pricing:
             len(self.switches), self.options
         )
         self._segment_of_row, self._dearer, self._better = self._own_figures()
-        self._ground = self._make_ground(timetable, rules, graph)
-        self._penalty = np.zeros((len(cells), graph.once_count + len(self._bonuses())))
+        bonuses = self._bonuses()
+        self._ground = ground_of(graph, rules, timetable, cells, self._dearer, bonuses)
+        self._penalty = np.zeros((len(cells), graph.once_count + len(bonuses)))
 
     def under(self, limits: Sequence[Limit], objective: Objective) -> Pricing:
         """The same cells and known streams under other limits and another objective."""
@@ -115,52 +115,12 @@ class Pricing:
         mean = (weight @ other._penalty) / np.maximum(1.0, weight.sum(axis=1))[:, None]
         self._penalty[:] = mean[self.cells.segment]
 
-    def _bonuses(self) -> list[NDArray[np.bool_]]:
+    def _bonuses(self) -> NDArray[np.bool_]:
         """By option, what earns a bonus once: a row for each reach limit, and for the objective's own."""
-        bonuses = [np.asarray(self.limits[r].use.any(axis=0)) for r in self._reach]
+        bonuses = [self.limits[r].use.any(axis=0) for r in self._reach]
         if self.objective.reached:
             bonuses.append(np.ones(self.options, dtype=bool))
-        return bonuses
-
-    def _make_ground(self, timetable: Timetable, rules: ContactRules, graph: StreamGraph) -> Ground:
-        cells, options, leeway = self.cells, timetable.options, self.cells.leeway
-        none = np.full((1, self.days), NOTHING, dtype=np.int32)
-        earlier = cells.provisional or Provisional(np.zeros(len(cells), dtype=np.int64), none)
-        most_fatigue = int(leeway.fatigue.max(initial=0)) + int(graph.fatigue.max(initial=0))
-        bonuses = self._bonuses()
-        reach = np.array(bonuses, dtype=bool).reshape(len(bonuses), len(options))
-        arrays: tuple[NDArray[Any], ...] = (
-            graph.kind,
-            graph.after,
-            graph.skip,
-            graph.fatigue,
-            graph.ready,
-            graph.counted,
-            graph.binding,
-            graph.once,
-            cells.segment,
-            cells.figures,
-            self._dearer,
-            cells.pattern,
-            cells.profile,
-            cells.allowed,
-            leeway.open,
-            leeway.used,
-            leeway.fatigue,
-            leeway.ready,
-            _table([[cap.names(option) for option in options] for cap in graph.shared_caps], len(options)),
-            _table([[cap.binds(option) for option in options] for cap in graph.shared_caps], len(options)),
-            np.array([cap.contacts for cap in graph.shared_caps], dtype=np.int64),
-            _table([[rule.binds(option) for option in options] for rule in rules.only_after], len(options)).T,
-            np.array(
-                [any(rule.names(option) for rule in rules.only_after) for option in options], dtype=bool
-            ),
-            rules.fatigue_keep ** np.arange(most_fatigue + 1),
-            reach,
-            earlier.number,
-            earlier.planned,
-        )
-        return Ground._make(_plain(array) for array in arrays)
+        return np.array(bonuses, dtype=bool).reshape(len(bonuses), self.options)
 
     def worth(self, prices: NDArray[np.float64], tolls: Tolls | None = None, shortage: bool = False) -> Worth:
         """What contacts are worth at the prices; with `shortage` only towards what is missing."""
@@ -181,8 +141,8 @@ class Pricing:
             row, toll = tolls.row, tolls.fee @ self._switched
         stay = 0.0 if shortage else goal.stay
         return Worth(
-            _plain(gain), _plain(charge), _plain(beyond), _plain(money), _plain(bonus), _plain(row),
-            _plain(toll), stay,
+            plain(gain), plain(charge), plain(beyond), plain(money), plain(bonus), plain(row),
+            plain(toll), stay,
         )  # fmt: skip
 
     def _beyond(
@@ -204,7 +164,7 @@ class Pricing:
         """For each cell the best stream of the menu (numbers) at the prices: worth and number."""
         rows, begin = self.book.arrays(menu)
         value, which = np.empty(len(cells)), np.empty(len(cells), dtype=np.int64)
-        stream_walk.best_known(self._ground, worth, _plain(cells), rows, begin, value, which)
+        stream_walk.best_known(self._ground, worth, plain(cells), rows, begin, value, which)
         return value, menu[which]
 
     def search(
@@ -225,7 +185,7 @@ class Pricing:
         value, path = np.empty(len(cells)), np.full((len(cells), self.days), NOTHING, dtype=np.int32)
         bound, penalty = np.empty(len(cells)), self._penalty[cells]
         search(
-            self._ground, worth, _plain(cells), _plain(floor), slack, most_labels, penalty, value, bound,
+            self._ground, worth, plain(cells), plain(floor), slack, most_labels, penalty, value, bound,
             path, get_num_threads(),
         )  # fmt: skip
         self._penalty[cells] = penalty
@@ -240,7 +200,7 @@ class Pricing:
         """Cells and known streams, pair by pair, worth at least the cell's floor; None beyond `most`."""
         rows, begin = self.book.arrays(range(len(self.book)))
         pairs = np.empty((most, 2), dtype=np.int64)
-        found = stream_walk.known_above(self._ground, worth, _plain(cells), rows, begin, _plain(floor), pairs)
+        found = stream_walk.known_above(self._ground, worth, plain(cells), rows, begin, plain(floor), pairs)
         return (cells[pairs[:found, 0]], pairs[:found, 1]) if found <= most else None
 
     def above(
@@ -265,7 +225,7 @@ class Pricing:
         numbers, place = np.unique(streams, return_inverse=True)
         rows, begin = self.book.arrays(numbers)
         value = np.empty(len(cells))
-        stream_walk.worth_of(self._ground, worth, _plain(cells), place.reshape(-1), rows, begin, value)
+        stream_walk.worth_of(self._ground, worth, plain(cells), place.reshape(-1), rows, begin, value)
         return value
 
     def use(self, cells: NDArray[np.int64], streams: NDArray[np.int64]) -> sparse.csr_array:
@@ -377,12 +337,3 @@ class Pricing:
             use[self._additive] += self._use[:, t, i]
             use[self._reach] = np.maximum(use[self._reach], [self.limits[r].use[t, i] for r in self._reach])
         return use
-
-
-def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in one memory layout: each other one would be compiled for anew."""
-    return np.ascontiguousarray(array)
-
-
-def _table(rows: list[list[bool]], width: int) -> NDArray[np.bool_]:
-    return np.array(rows, dtype=bool).reshape(len(rows), width)

@@ -31,6 +31,7 @@ from typer.testing import CliRunner
 
 from optimizer import cli
 from optimizer.engine_duckdb import DuckDB
+from optimizer.exit_codes import FAILED
 from optimizer.failures import in_words
 from optimizer.run_folder import run_folder
 from optimizer.spill import PREFIX, SpillFolder
@@ -161,7 +162,7 @@ def test_fifty_runs_killed_at_random_moments(workspace: Workspace, made: Made) -
 
 def assert_failed_with_nothing_changed(workspace: Workspace, code: int, said: str, words: str) -> None:
     told = " ".join(said.split())
-    assert code == cli.FAILED, said
+    assert code == FAILED, said
     assert words in told
     assert "Nothing half-written is left" in told
     assert "Traceback" not in said

@@ -17,6 +17,7 @@ from postgres_server import PASSWORD, PostgresServer
 from typer.testing import CliRunner
 
 from optimizer import cli
+from optimizer.exit_codes import FAILED
 from optimizer.output_tables import CUSTOMER_TABLES
 from optimizer.run_folder import run_folder
 
@@ -117,7 +118,7 @@ def test_fifty_runs_killed_at_random_moments(workspace: Workspace) -> None:
 
 def assert_failed(workspace: Workspace, code: int, said: str) -> None:
     told = " ".join(said.split())
-    assert code == cli.FAILED, said
+    assert code == FAILED, said
     assert "the connection to the database was lost" in told, said[-3000:]
     assert "Nothing half-written is left" in told
     assert "Traceback" not in said
