@@ -29,23 +29,22 @@ def write_customer_files(plan: Plan, engine: Engine, schedule: Schedule, folder:
     """Write calendar.parquet, control.parquet and assignments.parquet; in `exports` what the plan exports."""
     tables = [schedule.contacts, schedule.withheld, schedule.assigned]
     with on_this_machine(engine, tables) as (local, (contacts, withheld, assigned)):
-        exports: list[CsvFiles] = []
-        if plan.export:
-            place = folder / "exports"
-            exports = [contact_files(place, contacts), control_file(place, withheld)]
-        sent, control = exports[:1], exports[1:]
-        _write_both(local, contacts, folder / "calendar.parquet", sent)
-        _write_both(local, withheld, folder / "control.parquet", control)
+        place = folder / "exports"
+        sent = contact_files(place, contacts) if plan.export else None
+        control = control_file(place, withheld) if plan.export else None
+        _write(local, contacts, folder / "calendar.parquet", sent)
+        _write(local, withheld, folder / "control.parquet", control)
         with ParquetFile(folder / "assignments.parquet", BY_CUSTOMER, assigned) as file:
             write_pieces(local, assigned.rows.order_by(BY_CUSTOMER), assigned, [file])
-    if exports:
-        files, period = [file for lines in exports for file in lines.files()], plan.period
-        write_manifest(folder / "exports", files, name=plan.name, start=period.start, days=period.days)
+    if sent is not None and control is not None:
+        files, period = [*sent.files(), *control.files()], plan.period
+        write_manifest(place, files, name=plan.name, start=period.start, days=period.days)
 
 
-def _write_both(local: DuckDB, contacts: CodedRows, path: Path, lines: Sequence[CsvFiles]) -> None:
+def _write(local: DuckDB, contacts: CodedRows, path: Path, lines: CsvFiles | None) -> None:
+    """Contacts as Parquet, and as CSV where they are exported."""
     with ParquetFile(path, CONTACT, contacts) as file:
-        write_contacts(local, contacts, [file, *lines])
+        write_contacts(local, contacts, [file] if lines is None else [file, lines])
 
 
 def write_contacts(local: DuckDB, contacts: CodedRows, writers: Sequence[Writer]) -> None:

@@ -116,7 +116,7 @@ def _sums(rows: ir.Table, book: ir.Table) -> ir.Table:
     meet = [told[f"bit_{n}"].sum().cast("int64") != bit_or(told[f"bit_{n}"]) for n in SLOTS]
     return told.group_by("customer_id").agg(
         earlier=(told.count() > MOST).ifelse(0, told.mark.sum()).cast("int64"),
-        unsure=(told.count() > min(SLOTS)) | (meet[0] & meet[1]),
+        unsure=meet[0] & meet[1],
     )
 
 

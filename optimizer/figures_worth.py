@@ -32,7 +32,8 @@ class FiguresWorth:
     """The rows' worth; `dearer[f, i]` is how much more money option i costs in row f than in its segment's.
 
     Where nobody has costs or values of contacts of his own, `dearer` and OwnWorth.beyond have no rows. There
-    may be as many rows as customers: what would be the same array twice is one.
+    may be as many rows as customers: what would be the same array twice is one. `send_days` is how many days
+    there are.
     """
 
     def __init__(self, plan: Plan, own: OwnFigures, limits: Sequence[Limit], send_days: int) -> None:

@@ -30,7 +30,7 @@ def headline_figures(summary: Mapping[str, Any], plan: Plan) -> list[Figure]:
 
 
 def proof_in_words(summary: Mapping[str, Any], plan: Plan) -> str:
-    """What is proved about the plan, in two sentences; empty where there is no bound."""
+    """What is proved about the plan, in a few sentences; empty where there is no bound."""
     if not _proved(summary):
         return ""
     words = goal_words(plan)
@@ -57,8 +57,8 @@ def _estimate_in_words(summary: Mapping[str, Any], plan: Plan) -> str:
     gap = share(estimate["gap"])
     return (
         " The proof is loose, for like customers were put together. An estimate from "
-        f"{number(estimate['customers'], 0)} customers, each with the best of its own streams, puts the "
-        f"bound at {bound} (give or take {error}): by that the plan is about {left} ({gap}) "
+        f"{number(estimate['customers'], 0)} customers drawn, each with the best of its own streams, puts "
+        f"the bound at {bound} (give or take {error}): by that the plan is at most about {left} ({gap}) "
         f"{goal_words(plan).short}."
     )
 
@@ -101,7 +101,7 @@ def _status(summary: Mapping[str, Any], plan: Plan) -> Iterator[Figure]:
         note = f"at most {share(max(0.0, float(summary['gap'])))} {off}"
         estimate = summary.get("bound_estimate")
         if estimate is not None:
-            note += f", about {share(estimate['gap'])} by an estimate"
+            note += f", at most about {share(estimate['gap'])} by an estimate"
     yield Figure("status", str(summary["status"]), note)
 
 

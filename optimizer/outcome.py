@@ -9,9 +9,8 @@ import pandas as pd
 
 from optimizer.kinds import segment_order
 from optimizer.limits import Limit
-from optimizer.planned import Planned
+from optimizer.planned import BoundEstimate, Planned
 from optimizer.prices import price_ranges
-from optimizer.proof import BoundEstimate
 from optimizer.schedule import Schedule
 from optimizer.solution import Solution
 from optimizer.strategy import dated_contacts_in_words
@@ -168,7 +167,7 @@ def summary_figures(
     # Money is told to 6 places: what lies below is rounding, not a gap.
     gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     linear, fine = solution.linear, planned.cells.fine
-    told = {} if planned.estimate is None else _estimated(planned.estimate, value, stays)
+    told = {} if planned.estimate is None else _estimated(planned.estimate, stays, value, bound)
     reached = solution.whole.customers[solution.whole.stream > 0].sum()
     return {
         "status": "optimal" if gap <= OPTIMAL_GAP else "feasible",
@@ -196,10 +195,10 @@ def summary_figures(
     }
 
 
-def _estimated(estimate: BoundEstimate, value: float, stays: float) -> dict[str, Any]:
-    """What the bound and the gap would be with every customer apart."""
-    bound = max(value, estimate.bound - stays)
-    gap = (bound - value) / abs(bound) if bound else 0.0
+def _estimated(estimate: BoundEstimate, stays: float, value: float, proved: float) -> dict[str, Any]:
+    """What the bound and the gap would be with every customer apart: never more than what is proved."""
+    bound = min(max(value, estimate.bound - stays), max(value, proved))
+    gap = (bound - value) / abs(bound) if bound - value > MONEY else 0.0
     figures = {"upper_bound": bound, "standard_error": estimate.error, "gap": gap}
     return {"bound_estimate": {**figures, "customers": estimate.customers}}
 

@@ -20,7 +20,7 @@ from optimizer.menu_solution import solve_from_menu
 from optimizer.plan_file import Plan
 from optimizer.planned import Planned
 from optimizer.problem import Problem, make_problem, out_of_reach
-from optimizer.proof import bound_of_all, estimated_bound, is_loose
+from optimizer.proof import bound_of_all, estimated_bound
 from optimizer.response_rates import response_rates
 from optimizer.result import Result
 from optimizer.rule_prices import rule_prices
@@ -123,10 +123,7 @@ def _solved(plan: Plan, problem: Problem, stages: Stages) -> Planned:
         raise BadInput([_TOO_COARSE]) from None
     stages.start("bound", "for all customers and all streams")
     bound = bound_of_all(plan, problem, planned.solution, plan.merge_above, stages.detail)
-    estimate = None
-    if is_loose(problem):
-        stages.detail("an estimate with every customer apart")
-        estimate = estimated_bound(plan, problem, planned.solution)
+    estimate = estimated_bound(plan, problem, planned.solution)
     return replace(planned, solution=planned.solution.bounded_by(bound), estimate=estimate)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from optimizer.cells import part_cells
 from optimizer.even_draw import even_draw
 from optimizer.generous_cells import generous_problem
 from optimizer.plan_file import Plan
+from optimizer.planned import BoundEstimate
 from optimizer.problem import Problem
 from optimizer.solution import Solution
 from optimizer.stream_book import most_used
@@ -31,22 +33,10 @@ NEAR, NEAR_LIKE = 1e-2, 5e-2
 """How near the search comes to a cell's best stream, as a share of a customer's mean value; the second where
 figures are put together: such cells have many streams worth nearly as much, and the bound is loose anyway."""
 MOST_MENU, MOST_LABELS = 100, 1 << 12
-DRAWN, NEAR_DRAWN = 20_000, 1e-3
-"""From how many customers the bound is estimated, and how near the search comes for them."""
+DRAWN, NEAR_DRAWN, MOST_LABELS_DRAWN = 20_000, 1e-4, 1 << 16
+"""From how many customers the bound is estimated, and how near and how long the search goes for them."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class BoundEstimate:
-    """What the bound would be with every customer apart, and the standard error; in the objective's unit.
-
-    It proves nothing: it was estimated from so many `customers`.
-    """
-
-    bound: float
-    error: float
-    customers: int
 
 
 def bound_of_all(
@@ -58,7 +48,7 @@ def bound_of_all(
     `most_merged` cells, each may have the most that any of them may.
     """
     pricing, prices = solution.pricing, solution.linear.prices
-    if not is_loose(problem):
+    if not _put_together(problem):
         return _beside(solution) + _each(plan, problem, solution, progress)
     wide = generous_problem(plan, problem, most_merged, prices).pricing(pricing.book)
     menu = np.union1d(most_used(solution.whole.stream, solution.whole.customers, MOST_MENU), [0])
@@ -67,26 +57,35 @@ def bound_of_all(
     return _beside(solution) + float(wide.cells.customers @ _most(wide, solution, floor, near))
 
 
-def is_loose(problem: Problem) -> bool:
+def _put_together(problem: Problem) -> bool:
     """Whether like customers are put together for the bound."""
     return len(problem.everyone.fine) > MOST_APART
 
 
-def estimated_bound(plan: Plan, problem: Problem, solution: Solution) -> BoundEstimate:
-    """What the bound would be with every customer apart, by customers drawn at even steps."""
-    fine, whole, prices = problem.everyone.fine, solution.whole, solution.linear.prices
-    total = float(fine.customers.sum())
-    count = min(DRAWN, int(total))
+def estimated_bound(plan: Plan, problem: Problem, solution: Solution) -> BoundEstimate | None:
+    """What bound_of_all would be with every customer apart, by customers drawn at even steps.
+
+    None where it has them apart itself.
+    """
+    if not _put_together(problem):
+        return None
+    fine, prices = problem.everyone.fine, solution.linear.prices
+    total = int(fine.customers.sum())
+    count = min(DRAWN, total)
     here, weight = even_draw(fine.customers.astype(float), count)
-    times = np.rint(weight * count / total).astype(np.int64)
-    part = _part(plan, problem, solution, here, times)
-    most = _most(part.pricing, solution, part.floor(), NEAR_DRAWN)
-    more = np.repeat(most[part.cell] - part.mean(), times)
-    plain = whole.value + solution.pricing.rows.penalty(solution.use, whole.used)
-    plain += float(solution.pricing.rows.setup @ whole.used)
-    own = plain - float(prices @ solution.use)
-    error = total * float(more.std(ddof=1)) / np.sqrt(len(more)) if len(more) > 1 else np.inf
-    return BoundEstimate(_beside(solution) + own + total * float(more.mean()), error, len(more))
+    part = _part(plan, problem, solution, here, np.ones(len(here), dtype=np.int64))
+    most = _most(part.pricing, solution, part.floor(), NEAR_DRAWN, MOST_LABELS_DRAWN)
+    more = most[part.cell] - part.mean()
+    mean = float(np.average(more, weights=weight))
+    variance = float(np.average((more - mean) ** 2, weights=weight)) * (1 - count / total)
+    own = _contacts_worth(solution) - float(prices @ solution.use)
+    return BoundEstimate(_beside(solution) + own + total * mean, total * sqrt(variance / count), count)
+
+
+def _contacts_worth(solution: Solution) -> float:
+    """What the contacts of the plan are worth, nothing taken off for setup costs and limits missed."""
+    whole, rows = solution.whole, solution.pricing.rows
+    return whole.value + rows.penalty(solution.use, whole.used) + float(rows.setup @ whole.used)
 
 
 def _beside(solution: Solution) -> float:
@@ -142,13 +141,15 @@ def _part(
     cells, cell, _ = part_cells(part, problem.keys, problem.timetable, problem.graph.shared_caps)
     pricing = problem.of_part(plan, cells).pricing(solution.pricing.book)
     first, last = np.searchsorted(whole.cell, [here[0], here[-1] + 1])
-    pairs = np.arange(first, last)[np.isin(whole.cell[first:last], here)]
+    pairs = first + np.flatnonzero(np.isin(whole.cell[first:last], here))
     place = np.searchsorted(here, whole.cell[pairs])
     value = pricing.value(cell[place], whole.stream[pairs], pricing.worth(solution.linear.prices))
     return _Part(pricing, cell, place, whole.customers[pairs], value)
 
 
-def _most(pricing: Pricing, solution: Solution, floor: Floats, near: float) -> Floats:
+def _most(
+    pricing: Pricing, solution: Solution, floor: Floats, near: float, most_labels: int = MOST_LABELS
+) -> Floats:
     """By cell a bound on what its best stream is worth, 0 without customers; `floor` is the worth of one."""
     live = np.flatnonzero(pricing.cells.customers > 0)
     customers = pricing.cells.customers[live].astype(float)
@@ -156,5 +157,5 @@ def _most(pricing: Pricing, solution: Solution, floor: Floats, near: float) -> F
     slack = near * abs(float(customers @ floor[live])) / max(1.0, float(customers.sum()))
     most = np.zeros(len(pricing.cells))
     worth = pricing.worth(solution.linear.prices)
-    _, _, most[live] = pricing.search(worth, live, floor[live], slack, MOST_LABELS)
+    _, _, most[live] = pricing.search(worth, live, floor[live], slack, most_labels)
     return most

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from optimizer.benchmark import BenchmarkFigures
 
 MIB = 2**20
-_WORDS = {"cells_sharing_a_row": "cells that share a row", "expected_value": "expected value"}
+_WORDS = {
+    "cells_sharing_a_row": "cells that share a row",
+    "expected_value": "expected value",
+    "gap_estimate": "gap, estimated",
+}
 
 
 def show_benchmark(figures: BenchmarkFigures, folder: Path | None) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given, settings
 
 from optimizer.customer_lists import marks
-from optimizer.earlier_lists import SLOTS, told_once
+from optimizer.earlier_lists import SLOTS, _sums, told_once
 from optimizer.engine_duckdb import DuckDB
 from optimizer.frames import frame_of, table_of
 
@@ -54,6 +54,20 @@ def test_a_contact_told_twice_is_looked_at_among_few_customers() -> None:
     found = frame_of(once).groupby("customer_id").size()
     engine.close()
     assert found.to_dict() == {1: 1, 2: 3, 3: 2}
+
+
+def test_who_is_unsure_has_bits_set_twice_both_ways() -> None:
+    engine = DuckDB()
+    one, other = SLOTS
+    apart = {1: [0, 0], 2: [0, one], 3: [0, other], 4: [0, one, other], 5: [*range(50)]}
+    book = pd.DataFrame(
+        {"told": range(60), "mark": 1} | {f"bit_{n}": 2 ** (np.arange(60) % n) for n in SLOTS}
+    )
+    kinds = {name: "int32" if name == "told" else "int64" for name in book}
+    rows = table_of_rows([(who, told) for who, several in apart.items() for told in several])
+    found = frame_of(_sums(rows, table_of(book, kinds))).set_index("customer_id").unsure
+    engine.close()
+    assert found.to_dict() == {1: True, 2: False, 3: False, 4: True, 5: True}
 
 
 def test_a_contact_told_very_often_overflows_nothing() -> None:
