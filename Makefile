@@ -16,9 +16,9 @@ plan: setup
 	$(BIN)/contactplan init build/grocer --example grocer --force
 	$(BIN)/contactplan run build/grocer --replace
 
-# Compiled code reads past the end of an array without a word unless it is asked to look, and only in one thread.
+# Compiled code reads past the end of an array without a word unless it is asked to look.
 test: setup
-	NUMBA_BOUNDSCHECK=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
