@@ -147,7 +147,7 @@ def _within_reach(problem: Problem, limit: Limit) -> int:
     return int(fine.kinds.rows.customers.to_numpy()[counts].sum())
 
 
-def why_empty(problem: Problem) -> str:
+def why_empty(plan: Plan, problem: Problem) -> str:
     """Why nobody is contacted, in a sentence."""
     if not problem.timetable.days:
         return "No campaign can be sent in this period: its windows, send days and blackouts leave no day."
@@ -158,4 +158,6 @@ def why_empty(problem: Problem) -> str:
     both = cells.allowed[cells.pattern[live]] & cells.leeway.open[cells.profile[live]]
     if not (both.any() or problem.everyone.drawn):
         return "Every customer who may be contacted has had all the contacts that the contact policy allows."
+    if plan.objective.goal == "cost":
+        return "To send nothing costs the least, and no minimum asks for more."
     return "No contact that the rules and limits allow is worth its cost at the expected response rates."

@@ -34,7 +34,7 @@ NEAR, NEAR_LIKE = 1e-2, 5e-2
 figures are put together: such cells have many streams worth nearly as much, and the bound is loose anyway."""
 MOST_MENU, MOST_LABELS = 100, 1 << 12
 DRAWN, NEAR_DRAWN, MOST_LABELS_DRAWN = 20_000, 1e-4, 1 << 16
-"""From how many customers the bound is estimated, and how near and how long the search goes for them."""
+"""From how many customers the bound is estimated, and how near and how long the search goes for so few."""
 
 Floats = NDArray[np.float64]
 
@@ -98,10 +98,11 @@ def _beside(solution: Solution) -> float:
 def _each(plan: Plan, problem: Problem, solution: Solution, progress: Callable[[str], None]) -> float:
     """What the customers' best streams are worth at the prices, some cells at a time."""
     fine, total = problem.everyone.fine, 0.0
+    effort = (NEAR_DRAWN, MOST_LABELS_DRAWN) if len(fine) <= DRAWN else (NEAR, MOST_LABELS)
     for begin in range(0, len(fine), CHUNK):
         here = np.arange(begin, min(begin + CHUNK, len(fine)))
         part = _part(plan, problem, solution, here, fine.customers[here])
-        most = _most(part.pricing, solution, part.floor(), NEAR)
+        most = _most(part.pricing, solution, part.floor(), *effort)
         total += float(part.pricing.cells.customers @ most)
         progress(f"{100 * here[-1] / len(fine):.0f} % of the customers")
     return total

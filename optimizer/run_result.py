@@ -75,7 +75,7 @@ class Run:
         """summary.json."""
         plan, summary = self.plan, dict(figures)
         if not summary["contacts"]:
-            summary["why_empty"] = why_empty(self.problem)
+            summary["why_empty"] = why_empty(plan, self.problem)
         kept = kept_figures(plan, self.tables, self.schedule.calendar)
         if kept is not None:
             summary["provisional"] = kept

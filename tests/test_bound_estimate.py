@@ -53,7 +53,7 @@ def estimate_and_bound(plan: Plan, problem: Problem, solution: Solution) -> tupl
     """With every customer drawn, as exact as the search goes; and the bound with each of them apart."""
     with mock.patch.multiple(proof, NEAR_DRAWN=1e-9, MOST_APART=0):
         estimate = proof.estimated_bound(plan, problem, solution)
-    with mock.patch.multiple(proof, NEAR=1e-9, MOST_LABELS=1 << 16):
+    with mock.patch.multiple(proof, NEAR_DRAWN=1e-9):
         bound = proof.bound_of_all(plan, problem, solution, 1, lambda text: None)
     assert estimate is not None
     return estimate, bound
@@ -100,7 +100,7 @@ def test_it_is_near_the_bound_with_everybody_apart(drawn: int, tmp_path: Path) -
     assert loose["upper_bound"] > exact["upper_bound"]
     estimate = loose["bound_estimate"]
     assert estimate["customers"] == drawn
-    allowed = 4 * estimate["standard_error"] + proof.NEAR * exact["upper_bound"]
+    allowed = 4 * estimate["standard_error"] + proof.NEAR_DRAWN * exact["upper_bound"]
     assert abs(estimate["upper_bound"] - exact["upper_bound"]) <= allowed
     assert exact["upper_bound"] - exact["expected_value"] > 1.5 * allowed, "to draw nobody would do"
 

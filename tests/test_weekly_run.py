@@ -102,6 +102,12 @@ def test_nobody_may_be_contacted_is_an_empty_calendar_with_a_word_why(tmp_path: 
     result.write(_made(tmp_path / "out"))
 
 
+def test_least_cost_without_a_minimum_is_an_empty_calendar_with_a_word_why(tmp_path: Path) -> None:
+    result = solved(tmp_path, small_plan(objective={"minimize": "cost"}), small_tables())
+    assert result.calendar.empty
+    assert "costs the least" in result.summary["why_empty"]
+
+
 def test_no_send_day_is_an_empty_calendar_with_a_word_why(tmp_path: Path) -> None:
     plan = small_plan()
     plan["campaigns"]["sale"] |= {"from": START - timedelta(20), "to": START - timedelta(10)}
