@@ -159,5 +159,5 @@ def why_empty(plan: Plan, problem: Problem) -> str:
     if not (both.any() or problem.everyone.drawn):
         return "Every customer who may be contacted has had all the contacts that the contact policy allows."
     if plan.objective.goal == "cost":
-        return "To send nothing costs the least, and no minimum asks for more."
+        return "To send nothing costs the least, and no minimum that must be met asks for more."
     return "No contact that the rules and limits allow is worth its cost at the expected response rates."
